@@ -1,0 +1,184 @@
+"""`AutoSearchJob`: one search.
+
+Owns: the object that users write and its status. Rules that span fields are in `autosearch.api.rules`; reading files
+is in `autosearch.api.loading`.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from autosearch.api.algorithms import Algorithm, EarlyStopping
+from autosearch.api.base import Count, Int, Model, Path, Positive, Short, Time
+from autosearch.api.meta import Condition, ObjectMeta
+from autosearch.api.parameters import Parameter
+from autosearch.api.trial import Usage, Values
+
+Direction = Literal["Maximize", "Minimize"]
+ArgumentsMode = Literal["Contract", "Parameters", "None"]
+Framework = Literal["Sklearn", "XGBoost", "TensorFlow", "PyTorch", "Paddle"]
+Access = Literal["ReadOnly", "PrivateCopy"]
+RetryFrom = Literal["Scratch", "LastCheckpoint"]
+JobState = Literal["Pending", "Running", "Suspended", "Complete", "Failed"]
+MAX_IMPROVEMENTS = 50
+
+
+class Objective(Model):
+    """What is optimised.
+
+    Attributes:
+        metric: name of the reported value.
+        direction: `Maximize` or `Minimize`.
+        target: a trial that reaches this value ends the whole search.
+    """
+
+    metric: Annotated[str, Field(min_length=1, max_length=63)]
+    direction: Direction
+    target: float | None = None
+
+
+class Source(Model):
+    """A folder from a volume.
+
+    Attributes:
+        volume: a Kubernetes volume source, such as `{persistentVolumeClaim: {claimName: datasets}}`.
+        sub_path: folder inside the volume.
+    """
+
+    volume: dict[str, Any]
+    sub_path: Annotated[str, Field(max_length=512, pattern=r"^[^/].*$")] | None = None
+
+
+class DataSource(Source):
+    """Training or test data; `PrivateCopy` gives each trial its own writable copy."""
+
+    access: Access = "ReadOnly"
+
+
+class PodHistory(Model):
+    """Finished pods kept for their logs; the best trial's always is."""
+
+    succeeded: Count = 10
+    failed: Count = 10
+
+
+class JobSpec(Model):
+    """The search that is wanted. Fields are described in docs/api.md.
+
+    `max_trials` is required but for `grid`, and refused with population algorithms.
+    """
+
+    objective: Objective
+    parameters: Annotated[list[Parameter], Field(min_length=1, max_length=64)]
+    algorithm: Algorithm = Field(default_factory=lambda: Algorithm.from_dict({"auto": {}}))
+    early_stopping: EarlyStopping | None = None
+    max_trials: Annotated[Positive, Field(le=100_000)] | None = None
+    parallel_trials: Annotated[Positive, Field(le=1000)] | None = None
+    max_failed_trials: Count | None = None
+    retries: Annotated[Count, Field(le=100)] = 1
+    retry_from: RetryFrom = "Scratch"
+    seed: Annotated[Int, Field(ge=0, le=2**53)] | None = None
+    data_sampling_percent: Annotated[Positive, Field(le=100)] = 100
+    arguments: ArgumentsMode = "Contract"
+    framework: Framework | None = None
+    initial_trials: Annotated[list[Values], Field(max_length=1000)] = Field(default_factory=list)
+    code: Source | None = None
+    train_data: DataSource | None = None
+    test_data: DataSource | None = None
+    output: Source | None = None
+    template: dict[str, Any]
+    trial_timeout_seconds: Positive | None = None
+    active_deadline_seconds: Positive | None = None
+    ttl_seconds_after_finished: Count | None = None
+    keep_best_models: Positive | None = None
+    pod_history: PodHistory = Field(default_factory=PodHistory)
+    suspend: bool = False
+    managed_by: Annotated[str, Field(max_length=63)] = "autosearch.dev/operator"
+
+    @property
+    def parallelism(self) -> int:
+        """How many runs may be alive at once."""
+        population = self.algorithm.population
+        return self.parallel_trials or (population.population if population else 1)
+
+    @property
+    def failures_allowed(self) -> int:
+        """How many trials may fail for good before the search gives up."""
+        population = self.algorithm.population
+        default = population.population if population else 5
+        return default if self.max_failed_trials is None else self.max_failed_trials
+
+
+class Best(Model):
+    """The best succeeded trial so far.
+
+    Attributes:
+        model_path: folder of its model, relative to the output root.
+        model_uri: the same as an address: `pvc://results/team-a/...`, locally a path.
+    """
+
+    trial_name: Short
+    value: float
+    parameters: Values
+    model_path: Path | None = None
+    # `modelURI`, as Kubernetes writes initialisms.
+    model_uri: Annotated[str, Field(max_length=2048)] | None = Field(default=None, alias="modelURI")
+    checkpoint_path: Path | None = None
+
+
+class Improvement(Model):
+    """A trial that was the best when it finished."""
+
+    trial_name: Short
+    value: float
+    time: Time
+
+
+class TrialCounts(Model):
+    """Trials by state; `planned` is how many the search will have, absent while nobody can know."""
+
+    planned: Count | None = None
+    created: Count = 0
+    pending: Count = 0
+    running: Count = 0
+    succeeded: Count = 0
+    early_stopped: Count = 0
+    failed: Count = 0
+    stopped: Count = 0
+
+
+class JobStatus(Model):
+    """What is known of the search. The history is in the Trial objects.
+
+    Attributes:
+        seed: the seed in effect.
+        target: the objective's value that ends the search, in effect.
+        start_time: when the search started, or last resumed: the deadline counts from here.
+    """
+
+    observed_generation: Count | None = None
+    state: JobState = "Pending"
+    conditions: list[Condition] = Field(default_factory=list)
+    seed: Int | None = None
+    target: float | None = None
+    trials: TrialCounts = Field(default_factory=TrialCounts)
+    best: Best | None = None
+    improvements: Annotated[list[Improvement], Field(max_length=MAX_IMPROVEMENTS)] = Field(default_factory=list)
+    usage: Usage = Field(default_factory=Usage)
+    start_time: Time | None = None
+    completion_time: Time | None = None
+
+
+class AutoSearchJob(Model):
+    """One search over a script's hyper-parameters."""
+
+    api_version: Literal["autosearch.dev/v1alpha1"] = "autosearch.dev/v1alpha1"
+    kind: Literal["AutoSearchJob"] = "AutoSearchJob"
+    metadata: ObjectMeta
+    spec: JobSpec
+    status: JobStatus = Field(default_factory=JobStatus)
+
+    @property
+    def name(self) -> str:
+        """The object's name."""
+        return self.metadata.name
