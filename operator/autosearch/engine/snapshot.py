@@ -1,0 +1,114 @@
+"""What one pass of the engine sees: the job, its trials, its runs, and the answer to an earlier question.
+
+Owns: the engine's view of the world. A shell fills it from pods or from processes; nothing here asks anybody anything.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from autosearch.api.job import AutoSearchJob
+from autosearch.api.trial import Metrics, Trial
+from autosearch.search.records import Proposals
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A final report that was checked and accepted.
+
+    Attributes:
+        value: the objective's value.
+        metrics: all reported numbers.
+        model_path: folder of the model, relative to the output root; "" if none is kept.
+        checkpoint_path: checkpoint file, relative to the output root; "" if there is none.
+    """
+
+    value: float
+    metrics: Metrics
+    model_path: str = ""
+    checkpoint_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One attempt at a trial as the shell sees it: a pod, or a local process.
+
+    Attributes:
+        trial_name: the Trial object's name.
+        attempt_id: `<trial id>`, or `<trial id>-r<n>`.
+        uid: identity of this very run.
+        alive: whether it may still use its GPU; a run that is being ended is alive until it has.
+        started: when the user's process started; None while it waits for a node or an image.
+        ended: when it ended.
+        exit_code: of the user's process; 128 + signal when killed.
+        reason: why it waits or why it ended, one word: `Unschedulable`, `OOMKilled`, `Evicted`; "" if unknown.
+        message: the same for people; for an ended run the last lines of its log.
+        disrupted: it ended by no fault of its own.
+        report: the accepted final report.
+        reported: when that was accepted.
+        refusal: why the last report that was not accepted was refused.
+        diverged: that report held NaN or infinity, which is the training's fault and not the script's.
+        stopping: it was told to end and has not ended yet.
+        gpus: GPUs that it holds.
+    """
+
+    trial_name: str
+    attempt_id: str
+    uid: str = ""
+    alive: bool = True
+    started: datetime | None = None
+    ended: datetime | None = None
+    exit_code: int | None = None
+    reason: str = ""
+    message: str = ""
+    disrupted: bool = False
+    report: Report | None = None
+    reported: datetime | None = None
+    refusal: str = ""
+    diverged: bool = False
+    stopping: bool = False
+    gpus: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a proposal was asked for; the same question needs no second answer.
+
+    Attributes:
+        slots: how many trials are wanted.
+        known: how many trials existed.
+        finished: how many of them were finished.
+        planned: how many the search may have in all.
+    """
+
+    slots: int
+    known: int
+    finished: int
+    planned: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the algorithm answered; `error` is set when it failed or ran out of time."""
+
+    question: Question
+    proposals: Proposals = field(default_factory=Proposals)
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One consistent view of a job.
+
+    Attributes:
+        trials: all Trial objects of the job.
+        runs: all runs of the job that are known, ended ones included, at most one for each attempt.
+        answer: the newest answer of the algorithm, kept by the shell until the next one.
+        asked: the question that is being worked on; None when the worker is idle.
+    """
+
+    job: AutoSearchJob
+    trials: Sequence[Trial] = ()
+    runs: Sequence[Run] = ()
+    answer: Answer | None = None
+    asked: Question | None = None
