@@ -1,0 +1,1 @@
+"""The import path that scripts of the published contract use."""
