@@ -1,0 +1,20 @@
+"""`autosearch results`: the trials of a search, for people or as JSON."""
+
+import argparse
+import json
+
+from autosearch.local.runner import open_results
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Print a table, or `{"job": ..., "trials": [...]}` with objects as in the API."""
+    job, trials = open_results(arguments.directory)
+    if arguments.json:
+        print(json.dumps({"job": job.to_dict(), "trials": [trial.to_dict() for trial in trials]}))
+        return 0
+    from rich.console import Console
+
+    from autosearch.views.table import print_results
+
+    print_results(Console(), job, trials)
+    return 0
