@@ -63,9 +63,44 @@ class PodHistory(Model):
 
 
 class JobSpec(Model):
-    """The search that is wanted. Fields are described in docs/api.md.
+    """The search that is wanted.
 
-    `max_trials` is required but for `grid`, and refused with population algorithms.
+    `maxTrials` is required but for `grid`, and refused with population algorithms.
+
+    Attributes:
+        objective: what is optimised.
+        parameters: what is searched.
+        algorithm: how the next trials are chosen; absent: `auto`.
+        early_stopping: ends hopeless trials by their progress reports; absent: none. Refused with population
+            algorithms.
+        max_trials: trials in all. Population algorithms run population x `rounds`; `grid` all points unless this says
+            fewer.
+        parallel_trials: trials at once; absent: 1, with a population algorithm its population.
+        max_failed_trials: the search fails when more trials than this have failed, counted after their retries; absent:
+            5, with a population algorithm its population.
+        retries: further attempts after an attempt that failed by itself; lost runs are repeated without counting.
+        retry_from: what a failed or interrupted attempt's successor gets as `--resume_checkpoint_path`: nothing, or the
+            last checkpoint that the trial reported.
+        seed: makes the search repeatable; absent: made from the object's uid and shown in the status.
+        data_sampling_percent: share of the training data; the script sees a ratio, `--data_sampling_scale=0.5`.
+        arguments: flags appended to the trial's `args`: `Contract` all of the contract's, `Parameters` the searched
+            ones alone, `None` none. The environment holds the same values in every mode.
+        framework: which files a model folder must hold, as docs/write-a-script.md lists them; absent: any file.
+        initial_trials: parameter sets that are tried first, whatever the algorithm.
+        code: copied into each trial's working directory; locally `--code`.
+        train_data: what the script finds as `train_data`; locally `--train-data`.
+        test_data: what the script finds as `test_data`; locally `--test-data`.
+        output: where models and checkpoints are kept; absent: they are not. Required with `pbt` and with
+            `retryFrom: LastCheckpoint`.
+        template: a PodTemplateSpec; the container named `trial`, else the first, is the trial and must have a
+            `command`.
+        trial_timeout_seconds: time limit of one attempt.
+        active_deadline_seconds: time limit of the search; starts anew when it is resumed.
+        ttl_seconds_after_finished: the search is deleted this long after its end; its output stays.
+        keep_best_models: how many models are kept; absent: all.
+        pod_history: how many finished pods are kept for their logs.
+        suspend: true ends the running trials and starts no more, until it is false again.
+        managed_by: who works on this object; another name makes AutoSearch leave it alone.
     """
 
     objective: Objective

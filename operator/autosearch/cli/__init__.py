@@ -61,5 +61,5 @@ def _call(arguments: argparse.Namespace) -> int:
         return WRONG_INPUT
     except AutoSearchError as error:
         print(f"autosearch: {error}", file=sys.stderr)
-        return INTERRUPTED if getattr(error, "interrupted", False) else FAILED
+        return FAILED
     return code

@@ -15,7 +15,7 @@ from autosearch.api.errors import InvalidInputError, Problem
 from autosearch.api.job import AutoSearchJob
 from autosearch.api.loading import parse_job
 from autosearch.api.manifest_yaml import load_one
-from autosearch.api.vendor import convert, is_vendor
+from autosearch.api.vendor import DATA_ACCESS, convert, is_vendor
 
 
 def read_document(file: str) -> dict[str, Any]:
@@ -44,9 +44,17 @@ def split_command(text: str | None) -> list[str] | None:
 
 
 def read_job(
-    file: str, *, name: str | None = None, command: str | None = None, parallel: int | None = None
+    file: str,
+    *,
+    name: str | None = None,
+    command: str | None = None,
+    parallel: int | None = None,
+    data: Sequence[str] = (),
 ) -> tuple[AutoSearchJob, Sequence[str]]:
     """Read a job from either form of file; flags override what the file says.
+
+    Args:
+        data: `trainData`, `testData`: those that a local run is given, which a vendor's file cannot declare.
 
     Returns:
         The job, and notes on what a conversion assumed.
@@ -57,6 +65,8 @@ def read_job(
     if is_vendor(document):
         converted = convert(document, name=name or default_name(file), command=words)
         document, notes = converted.manifest, converted.notes
+        # The vendor's scripts may write beside their data, so each trial gets its own copy.
+        document["spec"].update({field: {"volume": {}, "access": DATA_ACCESS} for field in data})
     _override(document, name=name, words=words, parallel=parallel)
     return parse_job(document), notes
 

@@ -25,6 +25,7 @@ from autosearch.reporting.checks import (
 )
 from autosearch.reporting.messages import (
     LINE_BYTES,
+    Diverged,
     FinalReport,
     Message,
     ProgressAnswer,
@@ -49,6 +50,7 @@ class Desk:
     Attributes:
         accepted: the report that counts, once there is one.
         last_refusal: why the last final report was refused, "" if none was; for the trial's failure message.
+        diverged: it was refused because it held NaN or infinity.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Desk:
         self._progress = progress
         self.accepted = accepted
         self.last_refusal = ""
+        self.diverged = False
 
     def answer(self, message: Message) -> Message:
         """Return the reply to one decoded message; a repeated final report gets the first answer again."""
@@ -80,7 +83,7 @@ class Desk:
                 return self._answer_progress(message)
             return self._answer_final(message)
         except Refused as refusal:
-            return self._refuse(str(refusal), kind)
+            return self._refuse(refusal, kind)
 
     def take_result_file(self, path: str | os.PathLike[str]) -> bool:
         """Take the result file of a script without SDK, unless a report was accepted.
@@ -92,7 +95,7 @@ class Desk:
             try:
                 self._accept(read_result_file(path, self._expect))
             except Refused as refusal:
-                self._refuse(str(refusal), "final")
+                self._refuse(refusal, "final")
         return self.accepted is not None
 
     def _answer_final(self, message: Message) -> Message:
@@ -116,10 +119,11 @@ class Desk:
         said = _stored(self._progress, report)
         return {"accepted": said.accepted, "stop": said.stop, "message": said.message}
 
-    def _refuse(self, reason: str, kind: object) -> Message:
+    def _refuse(self, refusal: Refused, kind: object) -> Message:
+        reason = str(refusal)
         if kind == "progress":
             return {"accepted": False, "stop": False, "message": reason}
-        self.last_refusal = reason
+        self.last_refusal, self.diverged = reason, isinstance(refusal, Diverged)
         return {"accepted": False, "message": reason}
 
 

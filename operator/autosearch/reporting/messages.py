@@ -35,6 +35,10 @@ class Refused(ValueError):  # noqa: N818 - an answer to a script, not a fault of
     """A report that breaks a rule; the text names the field, what was found and what to write instead."""
 
 
+class Diverged(Refused):
+    """The report held NaN or infinity: the training's fault, and not the script's."""
+
+
 @dataclass(frozen=True, slots=True)
 class FinalReport:
     """An accepted result. Paths are relative to the output root; "" means that there is none."""
@@ -113,7 +117,7 @@ def number(field: str, found: object) -> float:
     except OverflowError:
         value = math.inf
     if not math.isfinite(value):
-        raise Refused(
+        raise Diverged(
             f"{field}: found {value}, a finite number is needed: if training diverged, let the script end "
             "with an error instead of reporting, and the search will avoid this region"
         )

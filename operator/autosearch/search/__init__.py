@@ -1,9 +1,10 @@
 """The search layer: algorithms, early-stopping rules, the search space. Pure: no clock, no network, no unseeded draw.
 
-The public, stable door is `propose`; an algorithm's own libraries are imported only when it is asked for.
+The public, stable door is `propose`, with `search_of` and `record_of` for callers that keep an algorithm's instance and
+its memo. An algorithm's own libraries are imported only when it is asked for.
 """
 
-from autosearch.search.propose import propose
-from autosearch.search.records import Proposal, Proposals
+from autosearch.search.propose import propose, record_of, search_of
+from autosearch.search.records import Proposal, Proposals, Search, TrialRecord
 
-__all__ = ["Proposal", "Proposals", "propose"]
+__all__ = ["Proposal", "Proposals", "Search", "TrialRecord", "propose", "record_of", "search_of"]

@@ -99,7 +99,7 @@ class Proposals:
 
     Attributes:
         trials: at most as many proposals as slots were offered.
-        exhausted: True when no further trial will ever come, whatever the running ones bring.
+        exhausted: True, with no trials, when no further one will ever come, whatever the running ones bring.
     """
 
     trials: tuple[Proposal, ...] = ()

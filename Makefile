@@ -1,0 +1,105 @@
+# Everything that is done with this project. `make help` lists it.
+# A fresh Debian or Ubuntu machine needs Python 3.11 or later, make and a network; the rest is installed here.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# Where this is set, as in many containers, each of hundreds of trials would compile its libraries anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PACKAGE := operator/autosearch
+CODE := operator sdk tests examples tools benchmarks
+# Tests that run side by side: `make test WORKERS=4`.
+WORKERS ?= 2
+# What pytest is given: `make test TESTS=tests/unit`; the coverage gate wants all of them.
+TESTS ?= tests
+
+# A stamp is named after what it was installed from: another lock is another stamp, whatever the files' times say.
+digest = $(shell cat requirements/$(1).txt requirements/tools.txt pyproject.toml sdk/pyproject.toml | sha256sum | cut -c1-12)
+DEMO := $(VENV)/.demo-$(call digest,demo)
+DEV := $(VENV)/.dev-$(call digest,dev)
+UV := $(BIN)/uv
+# The project itself is built with what the lock holds, so that a build fetches nothing of its own.
+install_list = $(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/$(1).txt && \
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --editable ./sdk
+
+.PHONY: help
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | \
+		while IFS=$$'\t' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+$(UV): tools/make_venv.sh
+	@tools/make_venv.sh $(PYTHON) $(VENV)
+	touch $@
+
+$(DEMO): $(UV)
+	@echo "installing requirements/demo.txt into $(VENV)"
+	$(call install_list,demo)
+	touch $@
+
+$(DEV): $(UV)
+	@echo "installing requirements/dev.txt into $(VENV)"
+	$(call install_list,dev)
+	touch $@ $(DEMO)
+
+.PHONY: install
+install: $(DEV)  ## everything that development needs, into .venv
+
+.PHONY: demo
+demo: $(DEMO)  ## two real searches on this machine, into ./demo-output (KEEP=1 goes on with what is there)
+	@PATH="$(abspath $(BIN)):$$PATH" KEEP="$(KEEP)" examples/demo.sh demo-output
+
+.PHONY: test
+test: $(DEV)  ## all tests, with the coverage gate (TESTS=tests/unit: some, without the gate)
+	@tools/install_chromium.sh
+	rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report= $(TESTS)
+	if [ "$(TESTS)" = tests ]; then $(BIN)/python tools/coverage_gate.py; fi
+
+.PHONY: lint
+lint: $(DEV)  ## style, layers
+	@$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	PYTHONPATH=operator $(BIN)/lint-imports
+
+.PHONY: typecheck
+typecheck: $(DEV)  ## mypy, strict
+	@$(BIN)/mypy
+
+.PHONY: format
+format: $(DEV)  ## put the code into shape
+	@$(BIN)/ruff check --fix --quiet $(CODE) || true
+	$(BIN)/ruff format $(CODE)
+
+.PHONY: generate
+generate: $(DEV)  ## write the generated pages: docs/cli.md, docs/api.md
+	@$(BIN)/python tools/generate_cli_docs.py docs/cli.md
+	$(BIN)/python tools/generate_api_docs.py docs/api.md
+
+.PHONY: verify
+verify:  ## what CI does: tests, lint, types, drift
+	@.ci/run
+
+.PHONY: bench
+bench: $(DEV)  ## the numbers of the design: each benchmark prints its figures
+	@failed=0
+	for file in benchmarks/*.py; do
+		echo "== $$file"
+		PYTHONPATH=operator:sdk:. $(BIN)/python "$$file" || failed=1
+	done
+	exit $$failed
+
+.PHONY: lock
+lock: $(UV)  ## resolve the dependencies anew (UPGRADE=1 takes the newest)
+	@tools/lock.sh $(UV) $(if $(UPGRADE),--upgrade,)
+
+.PHONY: clean
+clean:  ## remove all that was made here, .venv included
+	@rm -rf $(VENV) demo-output build dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

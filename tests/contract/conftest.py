@@ -1,0 +1,33 @@
+"""What the contract tests of the local shell share: jobs in a few words."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from autosearch.api.job import AutoSearchJob
+
+JobMaker = Callable[..., AutoSearchJob]
+
+
+@pytest.fixture
+def make_job() -> JobMaker:
+    """Make a job whose trials run a script: a text is a shell script, a list is a command."""
+
+    def made(script: str | list[str] = "exit 0", trials: int | None = 2, **spec: Any) -> AutoSearchJob:
+        command = ["sh", "-c", script] if isinstance(script, str) else script
+        pod = {"containers": [{"name": "trial", "command": command}], "terminationGracePeriodSeconds": 1}
+        fields: dict[str, Any] = {
+            "objective": {"metric": "acc", "direction": "Maximize"},
+            "parameters": [{"name": "x", "float": {"min": 0.0, "max": 1.0}}],
+            "algorithm": {"random": {}},
+            "maxTrials": trials,
+            "arguments": "None",
+            "seed": 7,
+            "template": {"spec": pod},
+            **spec,
+        }
+        given = {name: value for name, value in fields.items() if value is not None}
+        return AutoSearchJob.from_dict({"metadata": {"name": "job"}, "spec": given})
+
+    return made

@@ -1,0 +1,391 @@
+"""Whole searches through the local shell, with real processes: good days, and the ends that people bring about."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autosearch.api.errors import StateConflictError
+from autosearch.api.job import AutoSearchJob
+from autosearch.api.meta import find_condition
+from autosearch.api.trial import Trial
+from autosearch.engine.names import job_id
+from autosearch.local.descendants import all_processes, children_of, token_of
+from autosearch.local.live_view import LiveView
+from autosearch.local.lock import Lock
+from autosearch.local.runner import open_results, run_search
+
+JobMaker = Callable[..., AutoSearchJob]
+REPORT = """echo "{\\"acc\\": $AUTOSEARCH_PARAM_x}" > $AUTOSEARCH_RESULT"""
+SDK_SCRIPT = Path(__file__).parent / "scripts" / "contract_trial.py"
+PATIENCE = 30.0
+_PROGRAM = """
+import sys
+from pathlib import Path
+from autosearch.api.errors import AutoSearchError
+from autosearch.api.job import AutoSearchJob
+from autosearch.local.runner import SearchInterruptedError, run_search
+job = AutoSearchJob.model_validate_json(Path(sys.argv[1]).read_text())
+try:
+    print(run_search(job, output=Path(sys.argv[2])).status.state)
+except SearchInterruptedError as interrupted:
+    print(interrupted)
+    sys.exit(130)
+except AutoSearchError as error:
+    print(f"{type(error).__name__}: {error}")
+    sys.exit(1)
+"""
+
+
+class Runner:
+    """The runner as a process of its own, to be killed."""
+
+    def __init__(self, job: AutoSearchJob, output: Path) -> None:
+        self.output = output
+        file = output.with_name("job-to-run.json")
+        file.write_text(job.model_dump_json(by_alias=True, exclude_none=True))
+        path = os.pathsep.join(entry for entry in sys.path if entry)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, str(file), str(output)],
+            env={**os.environ, "PYTHONPATH": path},
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def finish(self) -> tuple[int, str]:
+        """Wait for its end; gives exit code and output."""
+        text, _ = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, text
+
+    def wait_for(self, *names: str) -> None:
+        """Wait until files of the output directory exist."""
+        _eventually(lambda: all((self.output / name).exists() for name in names))
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process alone."""
+        self.process.send_signal(number)
+
+    def orphans(self) -> list[int]:
+        """Give the living processes of its trials."""
+        found = (self.output / "lock").stat()
+        mark = f"{found.st_dev}:{found.st_ino}/"
+        return [pid for pid in all_processes() if token_of(pid).startswith(mark)]
+
+
+RunnerMaker = Callable[[AutoSearchJob], Runner]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[RunnerMaker]:
+    """Start runners, all on one output directory, that are gone at the end."""
+    runners: list[Runner] = []
+
+    def started(job: AutoSearchJob) -> Runner:
+        runners.append(Runner(job, tmp_path / "out"))
+        return runners[-1]
+
+    yield started
+    for runner in runners:
+        if runner.process.poll() is None:
+            runner.process.kill()
+            runner.process.wait()
+        if runner.process.stdout is not None:
+            runner.process.stdout.close()
+    if (tmp_path / "out").exists():
+        # A successor removes the socket folder of a killed runner.
+        Lock(tmp_path / "out").release()
+
+
+def _eventually(check: Callable[[], bool]) -> None:
+    limit = time.monotonic() + PATIENCE
+    while not check():
+        assert time.monotonic() < limit, "it never came true"
+        time.sleep(0.01)
+
+
+def _parameters(trials: list[Trial]) -> list[Any]:
+    return [trial.spec.parameters["x"] for trial in trials]
+
+
+def _reasons(trials: list[Trial]) -> list[list[str]]:
+    return [[attempt.reason for attempt in trial.status.attempts] for trial in trials]
+
+
+def test_script_of_the_contract_runs_unmodified(make_job: JobMaker, tmp_path: Path) -> None:
+    """A strict argparse script that saves and reports as the contract says gives models, values and a best link."""
+    job = make_job(["python", "contract_trial.py"], 3, arguments="Contract", framework="Sklearn", parallelTrials=2)
+    done = run_search(job, output=tmp_path / "out", code=SDK_SCRIPT.parent)
+    _, trials = open_results(tmp_path / "out")
+    assert done.status.state == "Complete", [t.status.conditions for t in trials]
+    assert [t.status.value for t in trials] == _parameters(trials)
+    assert [t.status.model_path for t in trials] == [f"{job_id(done)}/0-{n}" for n in range(3)]
+    best = done.status.best
+    assert best is not None
+    assert best.value == max(_parameters(trials))
+    assert best.model_uri == str(tmp_path / "out" / "output" / str(best.model_path))
+    assert (tmp_path / "out" / "best").resolve() == Path(best.model_uri)
+    assert (tmp_path / "out" / "best" / "clf.pickle").read_text() == repr(best.value)
+
+
+def test_pbt_hands_checkpoints_on(make_job: JobMaker, tmp_path: Path) -> None:
+    """In a PBT search every later trial opens the checkpoint that its parent reported, and goes on from its weights."""
+    algorithm = {"pbt": {"population": 3, "rounds": 3, "perturbInterval": 2, "quantile": 0.34}}
+    job = make_job(["python", "contract_trial.py"], None, arguments="Contract", algorithm=algorithm)
+    job.spec.template["spec"]["containers"][0]["env"] = [{"name": "WITH_PBT", "value": "1"}]
+    done = run_search(job, output=tmp_path, code=SDK_SCRIPT.parent)
+    _, trials = open_results(tmp_path)
+    by_name = {trial.name: trial for trial in trials}
+    assert done.status.trials.succeeded == 9
+    for trial in trials:
+        steps = (tmp_path / "output" / str(trial.status.checkpoint_path)).read_text().split()[0]
+        inherited = 0
+        if trial.spec.resume is not None:
+            parent = by_name[trial.spec.resume.trial_name].status.checkpoint_path
+            assert trial.spec.resume.checkpoint_path == parent
+            inherited = int((tmp_path / "output" / str(parent)).read_text().split()[0])
+        assert int(steps) == inherited + 2
+        assert (trial.spec.round == 0) == (trial.spec.resume is None)
+
+
+def test_never_more_than_wanted_side_by_side(make_job: JobMaker, tmp_path: Path) -> None:
+    """Trials run side by side, and never more of them than `parallelTrials`."""
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    script = f"touch {marks}/$$$$; ls {marks} | wc -l; sleep 0.1; rm {marks}/$$$$; {REPORT}"
+    run_search(make_job(script, 9, parallelTrials=3), output=tmp_path / "out")
+    seen = [int(log.read_text()) for log in (tmp_path / "out" / "logs").glob("0-*.log")]
+    assert max(seen) == 3
+
+
+def test_target_ends_the_search(make_job: JobMaker, tmp_path: Path) -> None:
+    """A trial that reaches the target ends the search and the trials that still run."""
+    objective = {"metric": "acc", "direction": "Maximize", "target": 0.0}
+    script = f"[ $AUTOSEARCH_TRIAL_ID = 0-1 ] && sleep 60; sleep 0.3; {REPORT}"
+    done = run_search(make_job(script, 50, objective=objective, parallelTrials=2), output=tmp_path)
+    _, trials = open_results(tmp_path)
+    assert find_condition(done.status.conditions, "Complete").reason == "TargetReached"  # type: ignore[union-attr]
+    assert [t.status.state for t in trials] == ["Succeeded", "Stopped"]
+
+
+def test_hopeless_trials_are_stopped_by_their_progress(make_job: JobMaker, tmp_path: Path) -> None:
+    """Progress reports reach the stopping rule, whose answer tells the script to end."""
+    program = (
+        "import time\nfrom autosearch_sdk import report_progress\n"
+        "for step in range(200):\n"
+        "    time.sleep(0.05)\n"
+        "    if report_progress(step, {'acc': -1.0}).stop:\n"
+        "        print('told to stop')\n"
+        "        break\n"
+        "else:\n"
+        "    raise SystemExit(9)\n"
+    )
+    job = make_job(["python", "-c", program], 1, earlyStopping={"threshold": {"lower": 0.0}})
+    run_search(job, output=tmp_path)
+    _, (trial,) = open_results(tmp_path)
+    assert (trial.status.state, trial.status.value) == ("EarlyStopped", -1.0)
+    assert (tmp_path / "logs" / "0-0.log").read_text() == "told to stop\n"
+
+
+def test_progress_checkpoint_is_what_a_retry_starts_from(make_job: JobMaker, tmp_path: Path) -> None:
+    """With `LastCheckpoint` a failed attempt's successor gets the checkpoint of the last progress report."""
+    job = make_job(["python", "fails_after_checkpoint.py"], 1, arguments="None", retryFrom="LastCheckpoint")
+    done = run_search(job, output=tmp_path, code=SDK_SCRIPT.parent)
+    _, (trial,) = open_results(tmp_path)
+    assert done.status.trials.succeeded == 1, trial.status.attempts
+    assert trial.status.last_checkpoint_path == f"{job_id(done)}/0-0/last.ckpt"
+    assert (tmp_path / "logs" / "0-0-r1.log").read_text() == "goes on after step 3\n"
+    assert [o.step for o in trial.status.observations] == [3]
+
+
+def test_suspended_search_ends_its_runs_and_goes_on_later(make_job: JobMaker, start: RunnerMaker) -> None:
+    """A suspended job runs nothing and returns; without `suspend` the same search goes on."""
+    assert start(make_job(REPORT, 2, suspend=True)).finish() == (0, "Suspended\n")
+    assert start(make_job(REPORT, 2)).finish() == (0, "Complete\n")
+
+
+def test_time_limit_of_a_trial(make_job: JobMaker, tmp_path: Path) -> None:
+    """A trial over its time is ended, even one that ignores SIGTERM, and its reason says so."""
+    job = make_job("trap '' TERM; sleep 60 & wait; sleep 60", 1, trialTimeoutSeconds=1, retries=0)
+    done = run_search(job, output=tmp_path)
+    _, trials = open_results(tmp_path)
+    assert done.status.state == "Failed"
+    assert _reasons(trials) == [["TimedOut"]]
+    assert trials[0].status.attempts[0].exit_code == 137
+
+
+def test_listener_sees_the_search(make_job: JobMaker, tmp_path: Path) -> None:
+    """The listener is shown running trials at most four times a second, and the end once, as the last view."""
+    views: list[tuple[float, LiveView]] = []
+    job = make_job(f"sleep 0.6; {REPORT}", 2)
+    done = run_search(job, output=tmp_path, listener=lambda view: views.append((time.monotonic(), view)))
+    assert [view.over for _, view in views] == [False] * (len(views) - 1) + [True]
+    assert any(run.started for _, view in views for run in view.runs)
+    assert views[-1][1].job == done
+    times = [at for at, _ in views[:-1]]
+    assert all(after - before > 0.2 for before, after in pairwise(times))
+
+
+def test_failing_listener_leaves_nothing_behind(make_job: JobMaker, tmp_path: Path) -> None:
+    """When the listener raises, as on a closed terminal, all trials end, and the search can go on."""
+    with pytest.raises(BrokenPipeError):
+        run_search(make_job("sleep 0.5; exit 1", 1), output=tmp_path, listener=_failing)
+    assert run_search(make_job("sleep 0.5; exit 1", 1), output=tmp_path).status.state == "Failed"
+
+
+def _failing(view: LiveView) -> None:
+    if view.runs:
+        raise BrokenPipeError
+
+
+def test_first_sigint_lets_running_trials_finish(make_job: JobMaker, start: RunnerMaker) -> None:
+    """After one Ctrl-C nothing new starts, what runs is awaited, and the exit code is 130; later the rest follows."""
+    script = f"touch ../../../started-$AUTOSEARCH_TRIAL_ID; sleep 0.8; {REPORT}"
+    job = make_job(script, 4, parallelTrials=2)
+    runner = start(job)
+    runner.wait_for("started-0-0", "started-0-1")
+    runner.signal(signal.SIGINT)
+    code, text = runner.finish()
+    _, trials = open_results(runner.output)
+    assert (code, text) == (
+        130,
+        "interrupted with 2 of 4 trials finished; run the same command again to go on from there\n",
+    )
+    assert _reasons(trials) == [["Reported"], ["Reported"]]
+    assert start(job).finish() == (0, "Complete\n")
+    assert _reasons(open_results(runner.output)[1]) == [["Reported"]] * 4
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGINT, signal.SIGINT], [signal.SIGTERM]], ids=["SIGINT twice", "SIGTERM"])
+def test_second_sigint_ends_at_once(make_job: JobMaker, start: RunnerMaker, signals: list[signal.Signals]) -> None:
+    """A second Ctrl-C, or SIGTERM, ends the trials now; they were interrupted, which uses up no retry."""
+    script = f"touch ../../../started; [ -e ../../../quick ] || sleep 60; {REPORT}"
+    job = make_job(script, 1, retries=0)
+    runner = start(job)
+    runner.wait_for("started")
+    begun = time.monotonic()
+    for number in signals:
+        runner.signal(number)
+        time.sleep(0.2)
+    code, _ = runner.finish()
+    assert code == 130
+    assert time.monotonic() - begun < 4
+    assert runner.orphans() == []
+    assert _reasons(open_results(runner.output)[1]) == [["Interrupted"]]
+    (runner.output / "quick").touch()
+    assert start(job).finish() == (0, "Complete\n")
+    assert _reasons(open_results(runner.output)[1]) == [["Interrupted", "Reported"]]
+
+
+def test_impatience_is_heard(make_job: JobMaker, start: RunnerMaker) -> None:
+    """A trial that ignores SIGTERM is killed at the third signal."""
+    runner = start(make_job("trap '' TERM; touch ../../../started; while :; do sleep 1; done", 1))
+    runner.wait_for("started")
+    begun = time.monotonic()
+    for _ in range(3):
+        runner.signal(signal.SIGINT)
+        time.sleep(0.2)
+    assert runner.finish()[0] == 130
+    assert time.monotonic() - begun < 3
+    assert runner.orphans() == []
+
+
+def test_two_runners_on_one_directory(make_job: JobMaker, start: RunnerMaker) -> None:
+    """The second runner on an output directory is refused, naming the first's process id."""
+    first = start(make_job("touch ../../../started; sleep 60", 1))
+    first.wait_for("started")
+    with pytest.raises(StateConflictError, match=rf"process {first.process.pid} is at work here"):
+        run_search(make_job("exit 0", 1), output=first.output)
+
+
+def test_kill_9_of_the_runner_leaves_no_process(make_job: JobMaker, start: RunnerMaker) -> None:
+    """After SIGKILL of the runner nothing of its trials lives on, not even what moved to another session."""
+    script = "setsid sleep 300 & trap '' TERM; touch ../../../started; while :; do sleep 1; done"
+    runner = start(make_job(script, 1))
+    runner.wait_for("started")
+    assert len(runner.orphans()) >= 2
+    runner.signal(signal.SIGKILL)
+    _eventually(lambda: runner.orphans() == [])
+
+
+def test_kill_9_of_the_supervisor_costs_an_attempt_only(make_job: JobMaker, start: RunnerMaker) -> None:
+    """After SIGKILL of the supervisor its trials are interrupted, and the search goes on without losing a retry."""
+    script = f"touch ../../../started-$AUTOSEARCH_TRIAL_ID; [ $AUTOSEARCH_TRIAL_ID = 0-0 ] && sleep 60; {REPORT}"
+    runner = start(make_job(script, 1, retries=0))
+    runner.wait_for("started-0-0")
+    supervisor = _supervisor_of(runner)
+    assert supervisor is not None
+    os.kill(supervisor, signal.SIGKILL)
+    assert runner.finish() == (0, "Complete\n")
+    assert _reasons(open_results(runner.output)[1]) == [["Interrupted", "Reported"]]
+
+
+def test_supervisor_that_is_killed_again_and_again(make_job: JobMaker, start: RunnerMaker) -> None:
+    """When no supervisor stays alive the runner gives up with a reason, in place of trying for ever."""
+    runner = start(make_job("sleep 60", 1, retries=0))
+    _eventually((runner.output / "runs").is_dir)
+    while runner.process.poll() is None:
+        if (supervisor := _supervisor_of(runner)) is not None:
+            os.kill(supervisor, signal.SIGKILL)
+        time.sleep(0.05)
+    code, text = runner.finish()
+    assert (code, text.split(":")[:2]) == (
+        1,
+        ["EnvironmentFaultError", " the process that starts the trials is killed again and again"],
+    )
+    assert runner.orphans() == []
+
+
+def _supervisor_of(runner: Runner) -> int | None:
+    for pid in children_of(runner.process.pid):
+        try:
+            if b"local.supervisor" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return pid
+        except FileNotFoundError:
+            continue
+    return None
+
+
+@pytest.mark.parametrize(
+    ("seed", "algorithm", "trials", "parallel"),
+    [(0, "random", 30, 2), (1, "random", 30, 2), (2, "sobol", 20, 3), (3, "tpe", 15, 1)],
+)
+def test_kill_9_at_any_moment_then_the_same_command(
+    make_job: JobMaker, start: RunnerMaker, seed: int, algorithm: str, trials: int, parallel: int
+) -> None:
+    """However often the runner is killed: as many trials as planned, the same ones, no accepted one run again."""
+    moments = random.Random(seed)
+    job = make_job(f"sleep 0.02; {REPORT}", trials, parallelTrials=parallel, algorithm={algorithm: {}})
+    for _ in range(4):
+        runner = start(job)
+        _kill_at_some_moment(runner, moments)
+    assert start(job).finish() == (0, "Complete\n")
+    _, found = open_results(runner.output)
+    undisturbed = run_search(job, output=runner.output.with_name("undisturbed"))
+    assert undisturbed.status.trials.planned == len(found) == trials
+    assert _parameters(found) == _parameters(open_results(runner.output.with_name("undisturbed"))[1])
+    for reasons in _reasons(found):
+        assert reasons[-1] == "Reported"
+        assert set(reasons[:-1]) <= {"Interrupted"}
+
+
+def _kill_at_some_moment(runner: Runner, moments: random.Random) -> None:
+    """Kill a runner while it starts, or soon after it has begun to do something."""
+
+    def files() -> int:
+        return sum(len(list((runner.output / name).glob("*"))) for name in ("trials", "runs", "logs"))
+
+    before, early = files(), moments.random() < 0.3
+    if not early:
+        _eventually(lambda: files() > before or runner.process.poll() is not None)
+    time.sleep(moments.random() * (0.6 if early else 0.15))
+    runner.signal(signal.SIGKILL)
+    runner.process.wait()
