@@ -1,13 +1,17 @@
 """What the contract tests of the local shell share: jobs in a few words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.contract.runners import Runner
 
 from autosearch.api.job import AutoSearchJob
+from autosearch.local.lock import Lock
 
 JobMaker = Callable[..., AutoSearchJob]
+RunnerMaker = Callable[[AutoSearchJob], Runner]
 
 
 @pytest.fixture
@@ -31,3 +35,24 @@ def make_job() -> JobMaker:
         return AutoSearchJob.from_dict({"metadata": {"name": "job"}, "spec": given})
 
     return made
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[RunnerMaker]:
+    """Start runners, all on one output directory, that are gone at the end."""
+    runners: list[Runner] = []
+
+    def started(job: AutoSearchJob) -> Runner:
+        runners.append(Runner(job, tmp_path / "out"))
+        return runners[-1]
+
+    yield started
+    for runner in runners:
+        if runner.process.poll() is None:
+            runner.process.kill()
+            runner.process.wait()
+        if runner.process.stdout is not None:
+            runner.process.stdout.close()
+    if (tmp_path / "out").exists():
+        # A successor removes the socket folder of a killed runner.
+        Lock(tmp_path / "out").release()

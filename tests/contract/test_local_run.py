@@ -1,123 +1,23 @@
 """Whole searches through the local shell, with real processes: good days, and the ends that people bring about."""
 
 import os
-import random
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.contract.conftest import JobMaker, RunnerMaker
+from tests.contract.runners import REPORT, Runner, eventually, parameters_of, reasons_of
 
 from autosearch.api.errors import StateConflictError
-from autosearch.api.job import AutoSearchJob
 from autosearch.api.meta import find_condition
-from autosearch.api.trial import Trial
 from autosearch.engine.names import job_id
-from autosearch.local.descendants import all_processes, children_of, token_of
+from autosearch.local.descendants import children_of
 from autosearch.local.live_view import LiveView
-from autosearch.local.lock import Lock
 from autosearch.local.runner import open_results, run_search
 
-JobMaker = Callable[..., AutoSearchJob]
-REPORT = """echo "{\\"acc\\": $AUTOSEARCH_PARAM_x}" > $AUTOSEARCH_RESULT"""
 SDK_SCRIPT = Path(__file__).parent / "scripts" / "contract_trial.py"
-PATIENCE = 30.0
-_PROGRAM = """
-import sys
-from pathlib import Path
-from autosearch.api.errors import AutoSearchError
-from autosearch.api.job import AutoSearchJob
-from autosearch.local.runner import SearchInterruptedError, run_search
-job = AutoSearchJob.model_validate_json(Path(sys.argv[1]).read_text())
-try:
-    print(run_search(job, output=Path(sys.argv[2])).status.state)
-except SearchInterruptedError as interrupted:
-    print(interrupted)
-    sys.exit(130)
-except AutoSearchError as error:
-    print(f"{type(error).__name__}: {error}")
-    sys.exit(1)
-"""
-
-
-class Runner:
-    """The runner as a process of its own, to be killed."""
-
-    def __init__(self, job: AutoSearchJob, output: Path) -> None:
-        self.output = output
-        file = output.with_name("job-to-run.json")
-        file.write_text(job.model_dump_json(by_alias=True, exclude_none=True))
-        path = os.pathsep.join(entry for entry in sys.path if entry)
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, str(file), str(output)],
-            env={**os.environ, "PYTHONPATH": path},
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    def finish(self) -> tuple[int, str]:
-        """Wait for its end; gives exit code and output."""
-        text, _ = self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode, text
-
-    def wait_for(self, *names: str) -> None:
-        """Wait until files of the output directory exist."""
-        _eventually(lambda: all((self.output / name).exists() for name in names))
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the process alone."""
-        self.process.send_signal(number)
-
-    def orphans(self) -> list[int]:
-        """Give the living processes of its trials."""
-        found = (self.output / "lock").stat()
-        mark = f"{found.st_dev}:{found.st_ino}/"
-        return [pid for pid in all_processes() if token_of(pid).startswith(mark)]
-
-
-RunnerMaker = Callable[[AutoSearchJob], Runner]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[RunnerMaker]:
-    """Start runners, all on one output directory, that are gone at the end."""
-    runners: list[Runner] = []
-
-    def started(job: AutoSearchJob) -> Runner:
-        runners.append(Runner(job, tmp_path / "out"))
-        return runners[-1]
-
-    yield started
-    for runner in runners:
-        if runner.process.poll() is None:
-            runner.process.kill()
-            runner.process.wait()
-        if runner.process.stdout is not None:
-            runner.process.stdout.close()
-    if (tmp_path / "out").exists():
-        # A successor removes the socket folder of a killed runner.
-        Lock(tmp_path / "out").release()
-
-
-def _eventually(check: Callable[[], bool]) -> None:
-    limit = time.monotonic() + PATIENCE
-    while not check():
-        assert time.monotonic() < limit, "it never came true"
-        time.sleep(0.01)
-
-
-def _parameters(trials: list[Trial]) -> list[Any]:
-    return [trial.spec.parameters["x"] for trial in trials]
-
-
-def _reasons(trials: list[Trial]) -> list[list[str]]:
-    return [[attempt.reason for attempt in trial.status.attempts] for trial in trials]
 
 
 def test_script_of_the_contract_runs_unmodified(make_job: JobMaker, tmp_path: Path) -> None:
@@ -126,11 +26,11 @@ def test_script_of_the_contract_runs_unmodified(make_job: JobMaker, tmp_path: Pa
     done = run_search(job, output=tmp_path / "out", code=SDK_SCRIPT.parent)
     _, trials = open_results(tmp_path / "out")
     assert done.status.state == "Complete", [t.status.conditions for t in trials]
-    assert [t.status.value for t in trials] == _parameters(trials)
+    assert [t.status.value for t in trials] == parameters_of(trials)
     assert [t.status.model_path for t in trials] == [f"{job_id(done)}/0-{n}" for n in range(3)]
     best = done.status.best
     assert best is not None
-    assert best.value == max(_parameters(trials))
+    assert best.value == max(parameters_of(trials))
     assert best.model_uri == str(tmp_path / "out" / "output" / str(best.model_path))
     assert (tmp_path / "out" / "best").resolve() == Path(best.model_uri)
     assert (tmp_path / "out" / "best" / "clf.pickle").read_text() == repr(best.value)
@@ -218,7 +118,7 @@ def test_time_limit_of_a_trial(make_job: JobMaker, tmp_path: Path) -> None:
     done = run_search(job, output=tmp_path)
     _, trials = open_results(tmp_path)
     assert done.status.state == "Failed"
-    assert _reasons(trials) == [["TimedOut"]]
+    assert reasons_of(trials) == [["TimedOut"]]
     assert trials[0].status.attempts[0].exit_code == 137
 
 
@@ -259,9 +159,9 @@ def test_first_sigint_lets_running_trials_finish(make_job: JobMaker, start: Runn
         130,
         "interrupted with 2 of 4 trials finished; run the same command again to go on from there\n",
     )
-    assert _reasons(trials) == [["Reported"], ["Reported"]]
+    assert reasons_of(trials) == [["Reported"], ["Reported"]]
     assert start(job).finish() == (0, "Complete\n")
-    assert _reasons(open_results(runner.output)[1]) == [["Reported"]] * 4
+    assert reasons_of(open_results(runner.output)[1]) == [["Reported"]] * 4
 
 
 @pytest.mark.parametrize("signals", [[signal.SIGINT, signal.SIGINT], [signal.SIGTERM]], ids=["SIGINT twice", "SIGTERM"])
@@ -279,10 +179,10 @@ def test_second_sigint_ends_at_once(make_job: JobMaker, start: RunnerMaker, sign
     assert code == 130
     assert time.monotonic() - begun < 4
     assert runner.orphans() == []
-    assert _reasons(open_results(runner.output)[1]) == [["Interrupted"]]
+    assert reasons_of(open_results(runner.output)[1]) == [["Interrupted"]]
     (runner.output / "quick").touch()
     assert start(job).finish() == (0, "Complete\n")
-    assert _reasons(open_results(runner.output)[1]) == [["Interrupted", "Reported"]]
+    assert reasons_of(open_results(runner.output)[1]) == [["Interrupted", "Reported"]]
 
 
 def test_impatience_is_heard(make_job: JobMaker, start: RunnerMaker) -> None:
@@ -313,7 +213,7 @@ def test_kill_9_of_the_runner_leaves_no_process(make_job: JobMaker, start: Runne
     runner.wait_for("started")
     assert len(runner.orphans()) >= 2
     runner.signal(signal.SIGKILL)
-    _eventually(lambda: runner.orphans() == [])
+    eventually(lambda: runner.orphans() == [])
 
 
 def test_kill_9_of_the_supervisor_costs_an_attempt_only(make_job: JobMaker, start: RunnerMaker) -> None:
@@ -325,13 +225,13 @@ def test_kill_9_of_the_supervisor_costs_an_attempt_only(make_job: JobMaker, star
     assert supervisor is not None
     os.kill(supervisor, signal.SIGKILL)
     assert runner.finish() == (0, "Complete\n")
-    assert _reasons(open_results(runner.output)[1]) == [["Interrupted", "Reported"]]
+    assert reasons_of(open_results(runner.output)[1]) == [["Interrupted", "Reported"]]
 
 
 def test_supervisor_that_is_killed_again_and_again(make_job: JobMaker, start: RunnerMaker) -> None:
     """When no supervisor stays alive the runner gives up with a reason, in place of trying for ever."""
     runner = start(make_job("sleep 60", 1, retries=0))
-    _eventually((runner.output / "runs").is_dir)
+    eventually((runner.output / "runs").is_dir)
     while runner.process.poll() is None:
         if (supervisor := _supervisor_of(runner)) is not None:
             os.kill(supervisor, signal.SIGKILL)
@@ -352,40 +252,3 @@ def _supervisor_of(runner: Runner) -> int | None:
         except FileNotFoundError:
             continue
     return None
-
-
-@pytest.mark.parametrize(
-    ("seed", "algorithm", "trials", "parallel"),
-    [(0, "random", 30, 2), (1, "random", 30, 2), (2, "sobol", 20, 3), (3, "tpe", 15, 1)],
-)
-def test_kill_9_at_any_moment_then_the_same_command(
-    make_job: JobMaker, start: RunnerMaker, seed: int, algorithm: str, trials: int, parallel: int
-) -> None:
-    """However often the runner is killed: as many trials as planned, the same ones, no accepted one run again."""
-    moments = random.Random(seed)
-    job = make_job(f"sleep 0.02; {REPORT}", trials, parallelTrials=parallel, algorithm={algorithm: {}})
-    for _ in range(4):
-        runner = start(job)
-        _kill_at_some_moment(runner, moments)
-    assert start(job).finish() == (0, "Complete\n")
-    _, found = open_results(runner.output)
-    undisturbed = run_search(job, output=runner.output.with_name("undisturbed"))
-    assert undisturbed.status.trials.planned == len(found) == trials
-    assert _parameters(found) == _parameters(open_results(runner.output.with_name("undisturbed"))[1])
-    for reasons in _reasons(found):
-        assert reasons[-1] == "Reported"
-        assert set(reasons[:-1]) <= {"Interrupted"}
-
-
-def _kill_at_some_moment(runner: Runner, moments: random.Random) -> None:
-    """Kill a runner while it starts, or soon after it has begun to do something."""
-
-    def files() -> int:
-        return sum(len(list((runner.output / name).glob("*"))) for name in ("trials", "runs", "logs"))
-
-    before, early = files(), moments.random() < 0.3
-    if not early:
-        _eventually(lambda: files() > before or runner.process.poll() is not None)
-    time.sleep(moments.random() * (0.6 if early else 0.15))
-    runner.signal(signal.SIGKILL)
-    runner.process.wait()
