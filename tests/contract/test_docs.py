@@ -102,3 +102,14 @@ def test_links_of_a_page_lead_somewhere(page):
         file = (page.parent / path).resolve() if path else page
         assert file.exists(), target
         assert not anchor or anchor in anchors(file), target
+
+
+def test_the_python_example_of_the_page_runs():
+    """The loop in docs/python-api.md ends by itself, with as many trials as its job asks for."""
+    page = (ROOT / "docs" / "python-api.md").read_text(encoding="utf-8")
+    code = page.split("```python\n")[1].split("```")[0]
+    found: dict[str, list[object]] = {}
+
+    exec(compile(code, "docs/python-api.md", "exec"), found)  # noqa: S102 - our own page, as a reader would paste it
+
+    assert len(found["trials"]) == 12
