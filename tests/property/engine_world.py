@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from autosearch.api.job import AutoSearchJob
+from autosearch.api.job import AutoSearchJob, JobStatus
 from autosearch.api.meta import is_true
-from autosearch.api.trial import FINAL_STATES, Trial
+from autosearch.api.trial import FINAL_STATES, Trial, TrialStatus
 from autosearch.engine.actions import Action, CreateTrial, Propose, StartRun, StopRun, UpdateJob, UpdateTrial
 from autosearch.engine.memo import Memo
 from autosearch.engine.observations import with_observation
@@ -76,8 +76,10 @@ class World:
     def carry_out(self, action: Action) -> None:
         """Do what the engine asked for, and check what must never be."""
         if isinstance(action, UpdateTrial):
+            assert TrialStatus.from_dict(action.status.to_dict()) == action.status, "what is written can be read"
             self._update_trial(action)
         elif isinstance(action, UpdateJob):
+            assert JobStatus.from_dict(action.status.to_dict()) == action.status, "what is written can be read"
             if is_true(action.status.conditions, "Finished"):
                 assert not self.alive(), "a search is finished only when no run is alive"
             self.job = self.job.replace(status=action.status)

@@ -20,6 +20,11 @@ CHAOS = (
     {"activeDeadlineSeconds": 60},
     {"trialTimeoutSeconds": 20, "retries": 2},
     {"earlyStopping": {"median": {"startupTrials": 1}}},
+    {"earlyStopping": {"asha": {"reductionFactor": 2}}, "parallelTrials": 3},
+    {"earlyStopping": {"hyperband": {"maxResource": 4}}, "parallelTrials": 3},
+    {"earlyStopping": {"patience": {"steps": 2}}},
+    {"earlyStopping": {"threshold": {"lower": 0.3}}},
+    {"retryFrom": "LastCheckpoint", "output": {"volume": {}}},
     {"algorithm": {"grid": {}}, "maxTrials": None, "parameters": [{"name": "b", "boolean": {}}]},
     PBT,
     {**PBT, "algorithm": {"pbt": {"population": 3, "rounds": 3, "mode": "Synchronous"}}},
@@ -111,6 +116,17 @@ class Engine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.job.spec.max_trials is not None)
     def grow(self, more):
         self.world.job = edited(self.world.job, max_trials=self.world.job.spec.max_trials + more)
+
+    @rule(more=st.integers(1, 2))
+    @precondition(lambda self: self.world.job.spec.algorithm.pbt is not None)
+    def grow_rounds(self, more):
+        algorithm = self.world.job.spec.algorithm
+        pbt = algorithm.pbt.replace(rounds=algorithm.pbt.rounds + more)
+        self.world.job = edited(self.world.job, algorithm=algorithm.replace(pbt=pbt))
+
+    @rule(seconds=st.none() | st.sampled_from([30, 300]))
+    def change_deadline(self, seconds):
+        self.world.job = edited(self.world.job, active_deadline_seconds=seconds)
 
     @rule(parallel=st.integers(1, 4))
     def change_parallelism(self, parallel):

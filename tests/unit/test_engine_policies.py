@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from tests.property.engine_world import START, World, a_job
@@ -587,3 +588,98 @@ def test_an_observation_of_a_decided_step_is_not_judged_again():
 
     assert is_true(world.trials[run.trial_name].status.conditions, "StopRequested")
     assert world.trials[run.trial_name].status.observations[-1] == Observation(step=2, metrics={"acc": 0.1})
+
+
+def test_a_report_from_before_the_deadline_makes_the_search_complete():
+    """A trial that had reported when the deadline came has succeeded, so the search is complete."""
+    world = running(parallelTrials=1, activeDeadlineSeconds=100)
+    world.report(world.alive()[0], 0.5)
+    world.tick(101)
+    world.converge()
+    world.end(world.alive()[0], 0)
+    world.converge()
+
+    assert reason(world, "Complete") == "DeadlineReached"
+
+
+def test_a_suspension_that_was_taken_back_in_time_leaves_no_trace():
+    """A run that was to be suspended, and was not, fails by itself when it fails."""
+    world = running(parallelTrials=1, retries=0)
+    edit(world, suspend=True)
+    world.reconcile(crash_after=2)
+    assert not world.alive()[0].stopping
+    edit(world, suspend=False)
+    world.converge()
+    fail_all(world, 1)
+
+    assert reason_of_trial(world, "0-0") == "ScriptFailed"
+
+
+def test_a_run_of_a_finished_search_is_ended():
+    """A late run, started by somebody who knew less, does not hold its GPU for ever."""
+    world = World(a_job(maxTrials=1))
+    world.settle(random.Random(0))
+    world.runs["0-0-r1"] = Run("demo-01234567-0-0", "0-0-r1", started=START)
+
+    assert plan(world.snapshot(), world.now).actions == (StopRun("demo-01234567-0-0", "0-0-r1", "Stray"),)
+
+
+def test_a_failed_answer_is_asked_for_again_after_a_while():
+    """An algorithm that failed is asked again half a minute later, and the plan asks to be woken for it."""
+    world = World(a_job(parallelTrials=1))
+    world.reconcile()
+    world.answer, world.asked = Answer(world.asked, error="tpe: no", failed_at=world.now), None
+    world.converge()
+    assert (plan(world.snapshot(), world.now).wake_at - world.now).total_seconds() == 30
+
+    world.tick(31)
+    world.reconcile()
+
+    assert world.asked is not None
+
+
+def test_a_draining_search_starts_nothing():
+    """Somebody who wants an end gets one: what runs may end, nothing new starts."""
+    world = running(parallelTrials=2)
+    world.report(world.alive()[0], 0.5)
+    world.end(world.alive()[0], 0)
+    made = plan(replace(world.snapshot(), draining=True), world.now)
+
+    assert not any(isinstance(action, StartRun) for action in made.actions)
+
+
+def test_a_judgement_follows_from_the_snapshot_alone():
+    """A trial that passed its rung is judged again when others arrive there, memo or not."""
+    world = running(parallelTrials=2, earlyStopping={"asha": {"reductionFactor": 2}})
+    first, second = world.alive()
+    world.observe(first, 1, 0.1)
+    world.converge()
+    world.observe(second, 1, 0.9)
+    snapshot = world.snapshot()
+
+    assert plan(snapshot, world.now, world.memo) == plan(snapshot, world.now)
+
+
+def test_billed_time_is_what_the_shell_says():
+    """Where a pod held its GPUs longer than its process ran, that is what counts."""
+    world = running(parallelTrials=1)
+    run = world.alive()[0]
+    world.report(run, 0.5)
+    world.end(world.runs[run.attempt_id], 0)
+    held = {"held_from": START, "held_until": START + timedelta(seconds=40), "gpus": 2}
+    world.runs[run.attempt_id] = replace(world.runs[run.attempt_id], **held)
+    world.converge()
+
+    assert (world.job.status.usage.trial_seconds, world.job.status.usage.gpu_seconds) == (40.0, 80.0)
+
+
+def test_the_best_models_address_is_made_from_the_output_root():
+    """`modelURI` is the root's address and the model's path."""
+    world = running(parallelTrials=1)
+    run = world.alive()[0]
+    world.report(run, 0.5)
+    world.end(world.runs[run.attempt_id], 0)
+    made = plan(replace(world.snapshot(), model_root="pvc://results/team-a"), world.now)
+
+    status = next(action.status for action in made.actions if isinstance(action, UpdateJob))
+    assert status.best.model_uri == "pvc://results/team-a/job/0-0"

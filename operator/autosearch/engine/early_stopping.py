@@ -22,15 +22,18 @@ def apply(work: Work) -> None:
     if rule is None or work.ending or work.job.spec.suspend:
         return
     undecided = [trial for trial, run in _running(work) if not _end_requested(work, trial, run)]
-    candidates = [trial for trial in undecided if _is_new(work, trial)]
+    known = _known(work)
+    candidates = [
+        trial for trial in undecided if trial.status.observations and work.memo.passed.get(trial.name) != known
+    ]
     if candidates:
-        _judge(work, candidates)
+        _judge(work, candidates, known)
 
 
-def _is_new(work: Work, trial: Trial) -> bool:
-    """Say whether there is something to judge that was not judged against the same finished trials."""
-    observations = trial.status.observations
-    return bool(observations) and work.memo.passed.get(trial.name) != (observations[-1].step, work.tally.finished)
+def _known(work: Work) -> object:
+    """Give what all judgements depend on: a trial that passed is judged again as soon as any of it has changed."""
+    steps = tuple((t.name, t.status.observations[-1].step) for t in work.unfinished() if t.status.observations)
+    return work.tally.finished, steps
 
 
 def _running(work: Work) -> list[tuple[Trial, Run]]:
@@ -51,7 +54,7 @@ def _end_requested(work: Work, trial: Trial, run: Run) -> bool:
     return True
 
 
-def _judge(work: Work, candidates: list[Trial]) -> None:
+def _judge(work: Work, candidates: list[Trial], known: object) -> None:
     rule = work.job.spec.early_stopping
     assert rule is not None
     metric = work.job.spec.objective.metric
@@ -60,7 +63,7 @@ def _judge(work: Work, candidates: list[Trial]) -> None:
     for trial in candidates:
         stop = view.should_stop(work.memo.record(trial, metric))
         if stop is None:
-            work.memo.passed[trial.name] = (trial.status.observations[-1].step, work.tally.finished)
+            work.memo.passed[trial.name] = known
         else:
             _request_stop(work, trial, stop.reason)
 

@@ -48,6 +48,9 @@ def complete(work: Work) -> None:
         return
     recorded = find_condition(work.status.conditions, "Progressing")
     message = recorded.message if recorded else ""
+    if reason == "DeadlineExceeded" and work.status.best:
+        # A report that was accepted before the deadline may be settled after it.
+        reason = "DeadlineReached"
     outcome = ENDINGS[reason]
     for kind in (outcome, "Finished"):
         work.set_condition(kind, "True", reason, message)

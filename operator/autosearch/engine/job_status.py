@@ -17,10 +17,12 @@ from autosearch.search.propose import effective_seed
 
 def update_best(work: Work) -> None:
     """Fill in the best succeeded trial and the trials that were best in their time."""
-    work.status = work.status.replace(best=_best(work.tally.best), improvements=work.tally.improvements)
+    work.status = work.status.replace(
+        best=_best(work.tally.best, work.snapshot.model_root), improvements=work.tally.improvements
+    )
 
 
-def _best(trial: Trial | None) -> Best | None:
+def _best(trial: Trial | None, model_root: str) -> Best | None:
     if trial is None or trial.status.value is None:
         return None
     return Best(
@@ -28,6 +30,7 @@ def _best(trial: Trial | None) -> Best | None:
         value=trial.status.value,
         parameters=trial.spec.parameters,
         model_path=trial.status.model_path,
+        model_uri=f"{model_root}/{trial.status.model_path}" if model_root and trial.status.model_path else None,
         checkpoint_path=trial.status.checkpoint_path,
     )
 

@@ -18,10 +18,10 @@ class Memo:
     """Remembers the finished trials' sums, records of trials, and which observations were judged.
 
     Attributes:
-        passed: by trial name: the last step that was found good enough, and how many trials were finished then.
+        passed: by trial name: what was known of all trials when this one was last judged and found good enough.
     """
 
-    passed: dict[str, tuple[int, int]] = field(default_factory=dict)
+    passed: dict[str, object] = field(default_factory=dict)
     _records: dict[str, tuple[TrialStatus, TrialRecord]] = field(default_factory=dict)
     _added: dict[str, Trial] = field(default_factory=dict)
     _tally: Tally | None = None

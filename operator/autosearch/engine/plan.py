@@ -23,7 +23,9 @@ def plan(snapshot: Snapshot, now: datetime, memo: Memo | None = None) -> Plan:
     """
     work = Work(snapshot, now, memo or Memo())
     if ending.finished(work):
-        return Plan()
+        # A run that was started by somebody who knew less must not hold its GPU for ever.
+        starting.end_strays(work)
+        return work.plan()
     settle.apply(work)
     job_status.update_best(work)
     ending.decide(work)

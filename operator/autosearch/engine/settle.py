@@ -40,6 +40,10 @@ def _seen(work: Work, trial: Trial, run: Run) -> None:
     """Record that a run is there: that it works, or why it waits."""
     status = trial.status
     attempt = open_attempt(status)
+    if attempt is not None and attempt.reason == "Suspended" and not (run.stopping or work.job.spec.suspend):
+        # Resumed before the run was ended: from now on it ends by itself.
+        attempt = attempt.replace(reason="")
+        status = with_attempt(status, attempt)
     if run.started is not None and (status.state != "Running" or attempt is None or attempt.start_time is None):
         attempt = (attempt or new_attempt(run)).replace(start_time=run.started, pod_uid=run.uid)
         status = with_attempt(status, attempt).replace(state="Running", start_time=status.start_time or run.started)
@@ -141,7 +145,9 @@ def _failure_message(work: Work, run: Run | None, reason: str) -> str:
 def _closed(work: Work, trial: Trial, attempt: Attempt, run: Run | None, reason: str, message: str) -> TrialStatus:
     """Close the attempt and charge its time, in the same write."""
     closed = with_end(attempt, run, work.now, reason, message)
-    seconds = (closed.end_time - closed.start_time).total_seconds() if closed.start_time and closed.end_time else 0.0
+    begun = (run.held_from if run else None) or closed.start_time
+    ended = (run.held_until if run else None) or closed.end_time
+    seconds = (ended - begun).total_seconds() if begun and ended else 0.0
     usage = trial.status.usage
     return with_attempt(trial.status, closed).replace(
         start_time=trial.status.start_time or closed.start_time,

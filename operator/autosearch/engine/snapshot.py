@@ -50,6 +50,8 @@ class Run:
         diverged: that report held NaN or infinity, which is the training's fault and not the script's.
         stopping: it was told to end and has not ended yet.
         gpus: GPUs that it holds.
+        held_from: since when it holds them, which is what is billed; None: since `started`.
+        held_until: until when; None: until `ended`.
     """
 
     trial_name: str
@@ -68,6 +70,8 @@ class Run:
     diverged: bool = False
     stopping: bool = False
     gpus: int = 0
+    held_from: datetime | None = None
+    held_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +93,17 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the algorithm answered; `error` is set when it failed or ran out of time."""
+    """What the algorithm answered.
+
+    Attributes:
+        error: set when it failed or ran out of time.
+        failed_at: when that was; the question is asked again half a minute later. None: never.
+    """
 
     question: Question
     proposals: Proposals = field(default_factory=Proposals)
     error: str = ""
+    failed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +115,8 @@ class Snapshot:
         runs: all runs of the job that are known, ended ones included, at most one for each attempt.
         answer: the newest answer of the algorithm, kept by the shell until the next one.
         asked: the question that is being worked on; None when the worker is idle.
+        model_root: address of the output root, in front of which `best.modelURI` is put; "" if models have none.
+        draining: somebody wants an end: what runs may go on, nothing new is started.
     """
 
     job: AutoSearchJob
@@ -112,3 +124,5 @@ class Snapshot:
     runs: Sequence[Run] = ()
     answer: Answer | None = None
     asked: Question | None = None
+    model_root: str = ""
+    draining: bool = False

@@ -4,20 +4,26 @@ Owns: parallelism and admission. There are never more live runs than `parallelTr
 lowest round starts first, so that no member of a population falls behind.
 """
 
+from datetime import timedelta
+
 from autosearch.api.meta import ObjectMeta, OwnerReference
 from autosearch.api.trial import API_VERSION, Resume, Trial, TrialSpec
 from autosearch.engine.actions import Propose, StartRun, StopRun
 from autosearch.engine.budget import planned_trials, question
 from autosearch.engine.names import attempt_id, trial_id, trial_name
+from autosearch.engine.snapshot import Question
 from autosearch.engine.work import Work, attempt_number
 from autosearch.search.records import Proposal
+
+ASK_AGAIN = timedelta(seconds=30)
+_LONGEST_WAIT = 300
 
 
 def apply(work: Work) -> None:
     """Fill the free slots."""
     alive = work.alive()
-    _end_strays(work)
-    if work.ending or work.job.spec.suspend:
+    end_strays(work)
+    if work.ending or work.job.spec.suspend or work.snapshot.draining:
         return
     slots = work.job.spec.parallelism - len(alive)
     slots -= _start_waiting(work, slots, {run.trial_name for run in alive})
@@ -25,7 +31,7 @@ def apply(work: Work) -> None:
     _ask(work, slots)
 
 
-def _end_strays(work: Work) -> None:
+def end_strays(work: Work) -> None:
     """End runs that no trial wants: of a trial that is gone or finished, or an attempt that was given up."""
     for run in work.alive():
         trial = work.trials.get(run.trial_name)
@@ -114,12 +120,24 @@ def _ask(work: Work, slots: int) -> None:
     if left <= 0 or work.snapshot.asked is not None:
         return
     wanted = question(work, left)
+    if _is_open(work, wanted):
+        work.deferred.append(Propose(wanted))
+
+
+def _is_open(work: Work, wanted: Question) -> bool:
+    """Say whether a question has no answer, or one that failed long enough ago."""
     answer = work.snapshot.answer
     if answer is None or answer.question != wanted:
-        work.deferred.append(Propose(wanted))
+        return True
+    if answer.failed_at is None:
+        return False
+    due = answer.failed_at + ASK_AGAIN
+    if work.now < due:
+        work.wake(due)
+    return work.now >= due
 
 
 def waits(work: Work) -> list[str]:
     """Say, for each run that has not started, why it waits."""
     waiting = [run for run in work.alive() if run.started is None and run.reason]
-    return [f"{run.attempt_id}: {run.reason}: {run.message}" for run in waiting]
+    return [f"{run.attempt_id}: {run.reason}: {run.message[:_LONGEST_WAIT]}" for run in waiting]

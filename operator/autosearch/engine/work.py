@@ -53,6 +53,7 @@ class Work:
     deferred: list[Action] = field(default_factory=list)
     _written: dict[str, TrialStatus] = field(default_factory=dict)
     _open: dict[str, Trial] = field(default_factory=dict)
+    _stopped: set[str] = field(default_factory=set)
     _wake_at: datetime | None = None
 
     def __post_init__(self) -> None:
@@ -118,10 +119,11 @@ class Work:
 
     def stop(self, trial: Trial, run: Run, reason: str) -> None:
         """End a run, once the reason is on record: after a crash the reason is all that tells why it ended."""
-        if run.stopping:
+        if run.stopping or run.attempt_id in self._stopped:
             return
+        self._stopped.add(run.attempt_id)
         attempt = open_attempt(trial.status) or new_attempt(run)
-        self.write(trial, with_attempt(trial.status, attempt.replace(reason=attempt.reason or reason)))
+        self.write(trial, with_attempt(trial.status, attempt.replace(reason=reason)))
         self.deferred.append(StopRun(run.trial_name, run.attempt_id, reason))
 
     def completion_time(self) -> datetime:
