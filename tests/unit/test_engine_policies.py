@@ -683,3 +683,23 @@ def test_the_best_models_address_is_made_from_the_output_root():
 
     status = next(action.status for action in made.actions if isinstance(action, UpdateJob))
     assert status.best.model_uri == "pvc://results/team-a/job/0-0"
+
+
+def test_the_same_exception_twice_means_a_broken_script():
+    """Two trials that crash with the same last line before any success end the search, quoting it."""
+    world = running(parallelTrials=2, maxTrials=50, retries=0)
+
+    fail_all(world, 1, log="Traceback (most recent call last):\nNameError: name 'x' is not defined")
+
+    assert reason(world, "Failed") == "BrokenScript"
+    assert "NameError: name 'x' is not defined" in message(world, "Failed")
+
+
+def test_different_exceptions_may_be_the_parameters_doing():
+    """Crashes that differ count as failures, and the search goes on."""
+    world = running(parallelTrials=1, maxTrials=50, retries=0)
+
+    fail_all(world, 1, log="ValueError: depth 9 is too big")
+    fail_all(world, 1, log="ValueError: depth 8 is too big")
+
+    assert not world.finished()

@@ -69,3 +69,11 @@ def test_advice_names_the_likely_fix():
     assert "command was not found" in advice("CommandNotFound", 127, "")
     assert "signal 9" in advice("ScriptFailed", 137, "")
     assert "exit code 3" in advice("ScriptFailed", 3, "")
+
+
+def test_advice_for_missing_data_names_the_flag():
+    """A script that does not find its data is told how to give it."""
+    log = "FileNotFoundError: [Errno 2] No such file or directory: './train_data/digits.npz'"
+
+    assert "there is no ./train_data/digits.npz: give the data's folder" in advice("ScriptFailed", 1, log)
+    assert "--code DIR" in advice("UsageError", 2, "python: can't open file '/w/trian.py': [Errno 2] No such file")

@@ -20,7 +20,14 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     ),
     (r"the following arguments are required: (.+)", "the script requires {0}, which the job does not pass"),
     (r"ModuleNotFoundError: No module named '([^']+)'", "the module `{0}` is not installed where the trial runs"),
-    (r"can't open file '?([^':]+)", "there is no {0} in the working directory: check `command` and the code"),
+    (
+        r"No such file or directory: '?(\S*(?:train_data|test_data)[^'\s]*)",
+        "there is no {0}: give the data's folder as trainData or testData (locally --train-data DIR, --test-data DIR)",
+    ),
+    (
+        r"can't open file '?([^':]+)",
+        "there is no file {0}: give the script's folder as the code (locally --code DIR), or correct `command`",
+    ),
     (r"No space left on device", "the disk is full: free space where the trial writes"),
     (
         r"Permission denied",

@@ -5,10 +5,10 @@ put on record before anything is ended; `Complete` and `Failed` come only when n
 GPUs are free.
 """
 
+from collections import Counter
 from datetime import timedelta
 
-from autosearch.api.meta import find_condition, is_true
-from autosearch.api.trial import Trial
+from autosearch.api.meta import Condition, find_condition, is_true
 from autosearch.engine.budget import planned_trials, proposals_exhausted
 from autosearch.engine.settle import EXIT_REASONS, stop_without_run
 from autosearch.engine.work import ENDINGS, Work, ending_reason
@@ -75,25 +75,28 @@ def _target(work: Work) -> tuple[str, str] | None:
     )
 
 
-def _reason_of(trial: Trial) -> str:
-    condition = find_condition(trial.status.conditions, "Failed")
-    return condition.reason if condition else ""
-
-
 def _broken_script(work: Work) -> tuple[str, str] | None:
     """A typo must not burn a GPU day: two such failures before any success are enough."""
     if work.status.best is not None:
         return None
-    broken = [trial for trial in work.tally.failed if _reason_of(trial) in BROKEN_REASONS]
-    if len(broken) < _BROKEN_TRIALS:
-        return None
-    last = max(broken, key=lambda trial: (trial.status.completion_time, trial.spec.number))
-    condition = find_condition(last.status.conditions, "Failed")
-    assert condition is not None
-    return (
-        "BrokenScript",
-        f"{len(broken)} trials failed before any succeeded, the script looks broken: {condition.message}",
-    )
+    broken: Counter[str] = Counter()
+    for trial in work.tally.failed:
+        condition = find_condition(trial.status.conditions, "Failed")
+        kind = _kind_of_break(condition) if condition else ""
+        broken[kind] += bool(kind)
+        if condition and broken[kind] >= _BROKEN_TRIALS:
+            start = f"{broken[kind]} trials failed in the same way before any succeeded, the script looks broken"
+            return "BrokenScript", f"{start}: {condition.message}"
+    return None
+
+
+def _kind_of_break(failure: Condition) -> str:
+    """Give what two failures share that are the script's fault, whatever its parameters; "" if it may be theirs."""
+    if failure.reason in BROKEN_REASONS:
+        return "broken"
+    # The same exception twice: a typo, a file that is not there. Other crashes may be the parameters' doing.
+    _, _, last_line = failure.message.rstrip().rpartition("\n")
+    return last_line if failure.reason == "ScriptFailed" and "\n" in failure.message else ""
 
 
 def _failures(work: Work) -> tuple[str, str] | None:
@@ -101,10 +104,16 @@ def _failures(work: Work) -> tuple[str, str] | None:
     allowed = work.job.spec.failures_allowed
     if len(failed) <= allowed:
         return None
-    last = max(failed, key=lambda trial: (trial.status.completion_time, trial.spec.number))
+    return "MaxFailedTrialsExceeded", f"{len(failed)} trials failed, maxFailedTrials is {allowed}{_last_failure(work)}"
+
+
+def _last_failure(work: Work) -> str:
+    """Quote the newest failure, as the end of a sentence; "" if no trial has failed."""
+    if not work.tally.failed:
+        return ""
+    last = work.tally.failed[-1]
     condition = find_condition(last.status.conditions, "Failed")
-    why = f"; the last one, {last.name}: {condition.message}" if condition else ""
-    return "MaxFailedTrialsExceeded", f"{len(failed)} trials failed, maxFailedTrials is {allowed}{why}"
+    return f"; the last one, trial {last.spec.trial_id}: {condition.message}" if condition else ""
 
 
 def _deadline(work: Work) -> tuple[str, str] | None:
@@ -125,7 +134,7 @@ def _all_finished(work: Work) -> tuple[str, str] | None:
     if work.alive() or work.unfinished() or not (exhausted or (planned is not None and len(work.trials) >= planned)):
         return None
     if work.status.best is None:
-        return "NoTrialSucceeded", f"none of {len(work.trials)} trials succeeded"
+        return "NoTrialSucceeded", f"none of {len(work.trials)} trials succeeded{_last_failure(work)}"
     if planned is not None and len(work.trials) >= planned:
         return "AllTrialsFinished", f"all {len(work.trials)} trials are finished"
     return "SearchSpaceExhausted", f"every point of the search space was tried: {len(work.trials)} trials"
