@@ -153,7 +153,7 @@ def test_job_file_that_cannot_be_read(tmp_path: Path) -> None:
 )
 def test_changed_search_is_refused(finished: Path, make_job: JobMaker, change: dict[str, Any], field: str) -> None:
     """What defines a search cannot change under its results: the field is named, with both values."""
-    with pytest.raises(StateConflictError, match=rf"^{field}: found .*was started with .*another --output"):
+    with pytest.raises(StateConflictError, match=rf"^{field}: found .*this output directory has .*another --output"):
         run_search(make_job(**{"script": REPORT, **change}), output=finished)
 
 

@@ -104,11 +104,11 @@ def test_private_copy_is_writable_and_not_shared(make_job: JobMaker, tmp_path: P
     assert [p.read_text() for p in data.iterdir()] == ["1"]
 
 
-def test_declared_folders_must_be_given(make_job: JobMaker) -> None:
+def test_declared_folders_must_be_given(make_job: JobMaker, tmp_path: Path) -> None:
     """A job that declares code and data is refused without the flags, all of them at once."""
     job = make_job(code=VOLUME, trainData=VOLUME, testData=VOLUME)
     with pytest.raises(InvalidInputError) as refused:
-        check_sources(job, Sources())
+        check_sources(job, Sources(), tmp_path)
     assert [problem.path for problem in refused.value.problems] == ["spec.code", "spec.trainData", "spec.testData"]
     for flag in ("--code DIR", "--train-data DIR", "--test-data DIR"):
         assert flag in str(refused.value)

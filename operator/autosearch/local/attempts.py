@@ -8,32 +8,27 @@ import os
 import selectors
 import time
 import uuid
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from autosearch.api.meta import is_true
-from autosearch.api.trial import MAX_OBSERVATIONS, Trial, TrialStatus
+from autosearch.api.trial import Trial
 from autosearch.engine.actions import StartRun
 from autosearch.engine.command_line import command_line
 from autosearch.engine.names import job_id
-from autosearch.engine.observations import with_observation
 from autosearch.engine.snapshot import Report, Run
 from autosearch.local.gpus import Slots
 from autosearch.local.logs import log_tail
 from autosearch.local.processes import Ended, News, Processes, Started
+from autosearch.local.progress import Progress
 from autosearch.local.state import State
 from autosearch.local.store import Store
 from autosearch.local.workspace import SOCKET, Workshop, Workspace
 from autosearch.reporting.checks import Expectation
 from autosearch.reporting.inbox import Desk, Inbox
-from autosearch.reporting.messages import FinalReport, ProgressAnswer, ProgressReport
-from autosearch.search.propose import record_of, search_of
-from autosearch.search.stopping import StoppingView
+from autosearch.reporting.messages import FinalReport
 
-STORE_EVERY = 0.5
-"""Seconds between two writes of one trial's observations."""
 _NOTICE_START_WITHIN = 0.1
 _NEXT_TO_NOTHING = 16 * 1024
 _DISK_FULL = "autosearch: No space left on device: the disk of the output directory is full"
@@ -42,13 +37,11 @@ _DISK_FULL = "autosearch: No space left on device: the disk of the output direct
 @dataclass(slots=True)
 class _Attempt:
     run_id: str
-    trial_name: str
     slot: int
     place: Workspace
     desk: Desk
     inbox: Inbox
-    unstored: list[ProgressReport] = field(default_factory=list)
-    stored_at: float = 0.0
+    progress: Progress
 
 
 class Attempts:
@@ -105,10 +98,21 @@ class Attempts:
             self._refuse_foreign(run, place.model)
             return
         self._state.write_run(run)
-        attempt = self._live[run.attempt_id] = self._open(trial, run, place)
         line = command_line(self._state.job, trial, run.attempt_id, action.resume_checkpoint_path)
-        added = {SOCKET: str(attempt.inbox.path), **self._slots.environment(attempt.slot)}
-        self._processes.start(self._workshop.order(run.attempt_id, line, added))
+        try:
+            attempt = self._live[run.attempt_id] = self._open(trial, run, place)
+            added = {SOCKET: str(attempt.inbox.path), **self._slots.environment(attempt.slot)}
+            order = self._workshop.order(run.attempt_id, line, added)
+        except OSError:
+            self._forget(run)
+            raise
+        self._processes.start(order)
+
+    def _forget(self, run: Run) -> None:
+        """Let go of an attempt that could not be started: no process of it will ever end."""
+        if run.attempt_id in self._live:
+            self._close(self._live[run.attempt_id])
+        self._state.note_run(replace(run, alive=False, ended=datetime.now(UTC), disrupted=True, reason="Interrupted"))
 
     def _refuse_foreign(self, run: Run, folder: Path) -> None:
         now = datetime.now(UTC)
@@ -119,15 +123,16 @@ class Attempts:
         self._changed(0.0)
 
     def _open(self, trial: Trial, run: Run, place: Workspace) -> _Attempt:
-        name, identity = trial.name, run.attempt_id
+        identity = run.attempt_id
+        progress = Progress(self._state, trial, self._changed)
         desk = Desk(
             self._expectation(identity, place),
             keep=lambda report: self._keep(identity, report),
-            progress=lambda report: self._observe(identity, name, report),
+            progress=progress.take,
         )
         inbox = Inbox(self._sockets / identity, desk.answer)
         inbox.register(self._selector)
-        return _Attempt(identity, name, self._slots.take(), place, desk, inbox)
+        return _Attempt(identity, self._slots.take(), place, desk, inbox, progress)
 
     def _expectation(self, attempt_id: str, place: Workspace) -> Expectation:
         job, output = self._state.job, str(self._store.output)
@@ -163,8 +168,18 @@ class Attempts:
         for attempt_id in list(self._live):
             self.stop(attempt_id, grace)
 
-    def take(self, news: News) -> None:
-        """Record what the supervisor tells; raises `OSError`."""
+    def take_all(self, told: Iterable[News]) -> None:
+        """Record what the supervisor tells, all of it, whatever fails; then raises the first `OSError`."""
+        failed: OSError | None = None
+        for news in told:
+            try:
+                self._take(news)
+            except OSError as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
+
+    def _take(self, news: News) -> None:
         attempt, run = self._live.get(news.id), self._state.runs.get(news.id)
         if attempt is None or run is None:
             return
@@ -178,14 +193,15 @@ class Attempts:
         """Record that all processes are gone, by no fault of theirs; raises `OSError`."""
         now = datetime.now(UTC)
         before, self.cutting_off = self.cutting_off, True
-        for attempt in list(self._live.values()):
-            self._end(attempt, Ended(attempt.run_id, 128 + 9, now, oom=False))
-        self.cutting_off = before
+        try:
+            self.take_all([Ended(name, 128 + 9, now, oom=False) for name in self._live])
+        finally:
+            self.cutting_off = before
 
     def _end(self, attempt: _Attempt, news: Ended) -> None:
         self._close(attempt)
-        self._store_observations(attempt)
-        if attempt.place.result.exists():
+        attempt.progress.store()
+        if os.path.lexists(attempt.place.result):
             attempt.desk.take_result_file(attempt.place.result)
         run = self._ended(attempt, self._state.runs[attempt.run_id], news)
         # Once more in memory whatever the disk does: the process is gone.
@@ -236,47 +252,18 @@ class Attempts:
             self._state.note_run(run)
         self._changed(_NOTICE_START_WITHIN)
 
-    def _observe(self, attempt_id: str, trial_name: str, report: ProgressReport) -> ProgressAnswer:
-        attempt, trial = self._live.get(attempt_id), self._state.trials.get(trial_name)
-        if attempt is None or trial is None:
-            return ProgressAnswer(accepted=False, stop=True, message="this attempt is over")
-        attempt.unstored.append(report)
-        if report.checkpoint_path or time.monotonic() >= attempt.stored_at + STORE_EVERY:
-            self._store_observations(attempt)
-        return ProgressAnswer(accepted=True, stop=is_true(trial.status.conditions, "StopRequested"))
-
     def next_store(self) -> float | None:
         """When observations are to be written next, on the clock of `time.monotonic`."""
-        return min((a.stored_at + STORE_EVERY for a in self._live.values() if a.unstored), default=None)
+        times = (attempt.progress.due for attempt in self._live.values())
+        return min((due for due in times if due is not None), default=None)
 
     def store_due_observations(self) -> None:
         """Write the observations whose time has come; raises `OSError`."""
         now = time.monotonic()
         for attempt in list(self._live.values()):
-            if attempt.unstored and now >= attempt.stored_at + STORE_EVERY:
-                self._store_observations(attempt)
-
-    def _store_observations(self, attempt: _Attempt) -> None:
-        trial = self._state.trials.get(attempt.trial_name)
-        if not attempt.unstored or trial is None or trial.finished:
-            return
-        status, needed = trial.status, self._steps_to_keep(trial)
-        for report in attempt.unstored:
-            keep = needed(status) if len(status.observations) >= MAX_OBSERVATIONS else ()
-            status = with_observation(status, report.step, report.metrics, report.checkpoint_path, keep)
-        # The engine sees none that is not stored: after a crash it must come to the same decisions.
-        self._state.write_trial(trial.name, status)
-        attempt.unstored, attempt.stored_at = [], time.monotonic()
-        self._changed(0.0)
-
-    def _steps_to_keep(self, trial: Trial) -> Callable[[TrialStatus], Collection[int]]:
-        """Give what says which of a trial's observations the stopping rule will ask for again."""
-        job = self._state.job
-        if job.spec.early_stopping is None:
-            return lambda _status: ()
-        view = StoppingView(search_of(job), job.spec.early_stopping.settings, self._state.records())
-        metric = job.spec.objective.metric
-        return lambda status: view.steps_to_keep(record_of(trial.replace(status=status), metric))
+            due = attempt.progress.due
+            if due is not None and now >= due:
+                attempt.progress.store()
 
 
 def is_full(folder: Path) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from autosearch.api.errors import StateConflictError
 from autosearch.api.job import AutoSearchJob
+from autosearch.api.meta import is_true
 
 _FREE = frozenset(
     {
@@ -20,6 +21,8 @@ _FREE = frozenset(
         "podHistory",
     }
 )
+# What may grow while a search goes on.
+_BUDGET = frozenset({"maxTrials", "algorithm"})
 _SHOWN = 120
 
 
@@ -32,9 +35,16 @@ def continued(old: AutoSearchJob, wanted: AutoSearchJob) -> AutoSearchJob:
     if old.name != wanted.name:
         raise _conflict("metadata.name", old.name, wanted.name)
     before, after = old.spec.to_dict(), wanted.spec.to_dict()
+    finished = is_true(old.status.conditions, "Finished")
     for field in sorted(before.keys() | after.keys()):
-        _check_field(field, before.get(field), after.get(field))
-    if before == after:
+        values = before.get(field), after.get(field)
+        _check_field(field, *values)
+        if finished and field in _BUDGET and values[0] != values[1]:
+            raise StateConflictError(
+                f"spec.{field}: the search in this output directory is finished with {_text(values[0])}; for "
+                f"{_text(values[1])}, give another --output"
+            )
+    if before == after or finished:
         return old
     generation = (old.metadata.generation or 1) + 1
     return old.replace(spec=wanted.spec, metadata=old.metadata.replace(generation=generation))
@@ -66,9 +76,10 @@ def _grows(before: Any, after: Any) -> bool:
 
 
 def _conflict(field: str, before: Any, after: Any) -> StateConflictError:
+    rule = "can only grow" if field.endswith(("maxTrials", "rounds")) else "cannot change"
     return StateConflictError(
-        f"{field}: found {_text(after)}, the search in this output directory was started with {_text(before)}, and it "
-        "cannot change: use another --output for a new search, or restore the value to go on with the old one"
+        f"{field}: found {_text(after)}, the search in this output directory has {_text(before)}, and it "
+        f"{rule}: use another --output for a new search, or restore the value to go on with the old one"
     )
 
 

@@ -83,12 +83,12 @@ class Lock:
         return note if isinstance(note, dict) else {}
 
     def _announce(self) -> Path:
-        self._remove_sockets(self._note().get("sockets"))
+        self._remove_sockets(self._note())
         base = tempfile.gettempdir()
         # A socket's path has at most 107 bytes.
         sockets = Path(tempfile.mkdtemp(prefix=_SOCKETS, dir=base if len(base) < 60 else "/tmp"))  # noqa: PLR2004, S108
         sockets.chmod(0o711)
-        note = json.dumps({"pid": os.getpid(), "sockets": str(sockets)}).encode()
+        note = json.dumps({"pid": os.getpid(), "lock": self.identity, "sockets": str(sockets)}).encode()
         try:
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, note, 0)
@@ -100,10 +100,10 @@ class Lock:
             ) from None
         return sockets
 
-    @staticmethod
-    def _remove_sockets(left: object) -> None:
-        # Written by a runner that was killed; nothing but our own kind of folder is ever removed.
-        if isinstance(left, str) and Path(left).name.startswith(_SOCKETS):
+    def _remove_sockets(self, note: dict[str, Any]) -> None:
+        # Written by a runner that was killed; a copied directory holds the note of one that may be alive.
+        left = note.get("sockets")
+        if isinstance(left, str) and note.get("lock") == self.identity and Path(left).name.startswith(_SOCKETS):
             shutil.rmtree(left, ignore_errors=True)
 
     @property

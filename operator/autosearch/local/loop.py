@@ -153,7 +153,9 @@ class Loop:
             self._show()
 
     def _patience(self) -> float | None:
-        times = [self._pass_due, self._wake_due, self._attempts.next_store(), self._proposer.due]
+        # With a fault nothing is due any more but the ends of the processes.
+        going_on = self._state.fault is None
+        times = [self._pass_due, self._wake_due, self._attempts.next_store(), self._proposer.due] if going_on else []
         if self._listener is not None:
             times.append(self._pace.due)
         due = min((at for at in times if at is not None), default=None)
@@ -201,18 +203,18 @@ class Loop:
                 self._watch_worker()
 
     def _grace(self) -> float:
-        spec = self._state.job.spec.template["spec"]
-        return float(spec.get("terminationGracePeriodSeconds", GRACE))
+        given = self._state.job.spec.template["spec"].get("terminationGracePeriodSeconds")
+        return GRACE if given is None else float(given)
 
     def _watch_supervisor(self) -> None:
         self._supervisor_descriptor = self._processes.fileno()
         self._selector.register(self._supervisor_descriptor, selectors.EVENT_READ, self._hear_supervisor)
 
     def _hear_supervisor(self, _mask: int) -> None:
-        for news in self._processes.news():
-            if isinstance(news, Ended):
-                self._lost_in_a_row = 0
-            self._attempts.take(news)
+        told = list(self._processes.news())
+        if any(isinstance(news, Ended) for news in told):
+            self._lost_in_a_row = 0
+        self._attempts.take_all(told)
 
     def _replace_supervisor(self) -> None:
         self._selector.unregister(self._supervisor_descriptor)

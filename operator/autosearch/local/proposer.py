@@ -3,9 +3,11 @@
 Owns: that process, its time limit and its end. It never waits for an answer: the runner's loop goes on meanwhile.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -105,13 +107,13 @@ class Proposer:
     def close(self) -> None:
         """End the worker; may be repeated."""
         self._task = None
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
         if self._worker is not None:
             self._worker.kill()
             self._worker.wait()
             self._worker = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _read(self, task: _Task, received: object) -> Answer:
         self._task = None
@@ -130,12 +132,9 @@ class Proposer:
     def _begin(self, task: _Task) -> None:
         self._task = task
         connection = self._connection or self._start()
-        try:
-            connection.send((task.search, task.trials, task.question.slots))
-        except OSError:
-            self.close()
-            self._task = task
-            self._start().send((task.search, task.trials, task.question.slots))
+        # A worker that still starts, or hangs, reads nothing: the runner must not wait for it.
+        request = (task.search, task.trials, task.question.slots)
+        threading.Thread(target=_send, args=(connection, request), daemon=True).start()
 
     def _start(self) -> Connection:
         self._connection, theirs = Pipe()
@@ -154,3 +153,9 @@ class Proposer:
         finally:
             theirs.close()
         return self._connection
+
+
+def _send(connection: Connection, request: object) -> None:
+    # A worker that died is noticed where its answer is awaited.
+    with contextlib.suppress(OSError):
+        connection.send(request)

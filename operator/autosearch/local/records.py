@@ -44,7 +44,7 @@ def run_from_dict(stored: dict[str, Any]) -> Run:
         ValueError, KeyError, TypeError: if it is not of that form.
     """
     fields: dict[str, Any] = {name: stored[name] for name in _PLAIN if name in stored}
-    fields.update({name: datetime.fromisoformat(stored[name]) for name in _TIMES if name in stored})
+    fields.update({name: _time(stored[name]) for name in _TIMES if name in stored})
     report = stored.get("report")
     return Run(
         trial_name=stored["trialName"],
@@ -55,6 +55,13 @@ def run_from_dict(stored: dict[str, Any]) -> Run:
         report=_report_from_dict(report) if report is not None else None,
         **fields,
     )
+
+
+def _time(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return found
 
 
 def _report_from_dict(stored: dict[str, Any]) -> Report:

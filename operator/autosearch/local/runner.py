@@ -7,7 +7,7 @@ import selectors
 from contextlib import ExitStack
 from pathlib import Path
 
-from autosearch.api.errors import AutoSearchError, StateConflictError
+from autosearch.api.errors import AutoSearchError, InvalidInputError, Problem, StateConflictError
 from autosearch.api.job import AutoSearchJob
 from autosearch.api.meta import is_true
 from autosearch.api.trial import Trial
@@ -67,9 +67,13 @@ def run_search(
         EnvironmentFaultError: the machine refuses what is needed; nothing accepted is lost.
         SearchInterruptedError: SIGINT, SIGTERM or SIGHUP ended the runner.
     """
-    given = Sources(*(path and path.resolve() for path in (code, train_data, test_data)))
-    check_sources(job, given)
-    root = output.resolve()
+    root = _resolved("--output", output)
+    given = Sources(
+        code and _resolved("--code", code),
+        train_data and _resolved("--train-data", train_data),
+        test_data and _resolved("--test-data", test_data),
+    )
+    check_sources(job, given, root)
     with ExitStack() as stack:
         lock = Lock(root)
         stack.callback(lock.release)
@@ -114,13 +118,25 @@ def _prepared(
     return loop
 
 
+def _resolved(flag: str, path: Path) -> Path:
+    """Give the real path; raises `InvalidInputError` for one that no file system or no JSON could hold."""
+    try:
+        found = path.resolve()
+        str(found).encode()
+        found.exists()
+    except (OSError, RuntimeError, UnicodeEncodeError) as error:
+        reason = "it is not UTF-8" if isinstance(error, UnicodeEncodeError) else getattr(error, "strerror", "") or error
+        raise InvalidInputError([Problem(flag, ascii(str(path)), f"cannot be used: {reason}")]) from None
+    return found
+
+
 def open_results(output: Path) -> tuple[AutoSearchJob, list[Trial]]:
     """Read a search and its trials, in the order of their numbers; nothing is changed, a runner may be at work.
 
     Raises:
         StateConflictError: there is no search in that directory, or a file is damaged.
     """
-    store = Store(output.resolve())
+    store = Store(_resolved("DIR", output))
     job = store.job()
     if job is None:
         raise StateConflictError(f"{output}: holds no search (there is no job.json): give the --output of a run")

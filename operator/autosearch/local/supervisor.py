@@ -19,6 +19,7 @@ import os
 import selectors
 import signal
 import socket
+import sys
 import time
 from typing import Any, NoReturn
 
@@ -29,6 +30,8 @@ NOT_EXECUTABLE = 126
 NOT_FOUND = 127
 COPY_FAILED = 125
 _CHUNK = 1 << 16
+_LONGEST_GRACE = 86_400.0
+_RESET = (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGCHLD)
 
 Message = dict[str, Any]
 
@@ -106,14 +109,15 @@ class Supervisor:
         return bool(chunk)
 
     def _start(self, order: Message) -> None:
-        log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
-            parent = os.getpid()
-            pid = os.fork()
-            if not pid:
-                _become_trial(order, log, parent)
-        finally:
-            os.close(log)
+            pid = _fork(order)
+        except OSError as error:
+            # No log, or no process to be had: that is this trial's end, and not all trials'.
+            sys.stderr.write(f"autosearch: {order['id']} cannot be started: {error}\n")
+            now = time.time()
+            self._tell({"news": "started", "id": order["id"], "pid": 0, "time": now})
+            self._tell({"news": "ended", "id": order["id"], "code": COPY_FAILED, "time": now, "oom": False})
+            return
         self._trials[order["id"]] = _Trial(order["id"], order["token"], pid)
         self._tell({"news": "started", "id": order["id"], "pid": pid, "time": time.time()})
 
@@ -121,10 +125,12 @@ class Supervisor:
         trial = self._trials.get(order["id"])
         if trial is None or trial.code is not None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            # Not yet the leader of its group just after the fork: then it alone is there to be told.
+        try:
             os.killpg(trial.pid, signal.SIGTERM)
-        deadline = time.monotonic() + order["grace"]
+        except ProcessLookupError:
+            # Not yet the leader of its group just after the fork: then it alone is there to be told.
+            os.kill(trial.pid, signal.SIGTERM)
+        deadline = time.monotonic() + min(order["grace"], _LONGEST_GRACE)
         trial.kill_at = deadline if trial.kill_at is None else min(deadline, trial.kill_at)
 
     def _kill_overdue(self) -> None:
@@ -208,17 +214,35 @@ def _dead_child() -> int | None:
     return None if found is None else found.si_pid
 
 
+def _fork(order: Message) -> int:
+    """Fork a trial; gives its process id. Raises `OSError` if its log or the process cannot be had."""
+    log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    # A signal between the fork and the reset of the handlers would be told to the parent, as if it were the parent's.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _RESET)
+    try:
+        parent = os.getpid()
+        pid = os.fork()
+        if not pid:
+            _become_trial(order, log, parent)
+        return pid
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        os.close(log)
+
+
 def _become_trial(order: Message, log: int, parent: int) -> NoReturn:
     """Turn the forked child into the trial; it ends with 125 to 127 and a line in the log if that cannot be."""
     code = NOT_EXECUTABLE
     try:
+        signal.set_wakeup_fd(-1)
+        for number in _RESET:
+            signal.signal(number, signal.SIG_DFL)
         os.setsid()
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         die_with_parent(parent)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGCHLD):
-            signal.signal(number, signal.SIG_DFL)
         code = COPY_FAILED
         for source, target, left_out in order["copies"]:
             copy_tree(source, target, left_out)
@@ -227,10 +251,10 @@ def _become_trial(order: Message, log: int, parent: int) -> NoReturn:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AUTOSEARCH_")}
         os.execvpe(order["command"][0], order["command"], {**inherited, **order["env"]})  # noqa: S606
     except OSError as error:
-        os.write(2, f"autosearch: cannot {_doing(order, code)}: {error.strerror}\n".encode())
+        os.write(2, f"autosearch: cannot {_doing(order, code)}: {error.strerror}\n".encode(errors="replace"))
         code = NOT_FOUND if error.errno == errno.ENOENT and code == NOT_EXECUTABLE else code
     except BaseException as error:  # this child must never return into the loop
-        os.write(2, f"autosearch: cannot {_doing(order, code)}: {error}\n".encode())
+        os.write(2, f"autosearch: cannot {_doing(order, code)}: {error}\n".encode(errors="replace"))
     os._exit(code)
 
 

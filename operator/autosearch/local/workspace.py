@@ -47,7 +47,7 @@ class Sources:
     test_data: Path | None = None
 
 
-def check_sources(job: AutoSearchJob, sources: Sources) -> None:
+def check_sources(job: AutoSearchJob, sources: Sources, output: Path) -> None:
     """Check that what the job declares is given, and that what is given can be read.
 
     Raises:
@@ -63,6 +63,8 @@ def check_sources(job: AutoSearchJob, sources: Sources) -> None:
             problems.append(Problem(f"spec.{field}", "a volume", f"a local run cannot mount it: give {flag} DIR"))
         if given is not None and not (given.is_dir() and os.access(given, os.R_OK | os.X_OK)):
             problems.append(Problem(flag, str(given), "give a folder that exists and that you may read"))
+        if given is not None and given == output:
+            problems.append(Problem("--output", str(output), f"must not be the folder that {flag} names"))
     if problems:
         raise InvalidInputError(problems)
 
@@ -169,7 +171,7 @@ class Workshop:
             if source is None:
                 continue
             if _private(self._data[name]):
-                copies.append((str(source), str(cwd / name), []))
+                copies.append((str(source), str(cwd / name), [str(self._store.root)]))
             else:
                 (cwd / name).symlink_to(source)
         return copies
@@ -193,6 +195,8 @@ class Workshop:
             "PYTHONPATH": f"{self._sdk}{os.pathsep}{path}" if path else str(self._sdk),
             "TMPDIR": str(workspace.folder / "tmp"),
             "PWD": str(workspace.cwd),
+            # So that `sh -c "python train.py"` finds the interpreter that runs us, too.
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), known.get("PATH") or os.environ["PATH"]]),
         }
 
 
