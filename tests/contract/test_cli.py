@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from autosearch.cli import main
+from autosearch.cli import main, parser
 
 ROOT = Path(__file__).parents[2]
 REPORT = 'echo "{\\"acc\\": $AUTOSEARCH_PARAM_x}" > "$AUTOSEARCH_RESULT"'
@@ -61,17 +61,19 @@ def test_run_again_says_that_it_is_finished(run):
     code, out, _ = run()
 
     assert code == 0
-    assert "is finished; give another --output to search again" in out
+    assert "is finished; to search again, give another --output" in out
     assert "3 succeeded" in out
 
 
 def test_a_failed_search_is_exit_code_1_with_the_reason(run):
     """When the search fails, the last line says why and what to do."""
-    code, _, err = run(script="echo boom >&2; exit 127")
+    code, out, err = run(script="echo boom >&2; exit 127")
 
     assert code == 1
     assert "BrokenScript" in err
-    assert "boom" in err
+    assert "boom" in out
+    assert "/out/logs" in out
+    assert "has failed; once the script is mended, give another --output" in run(script="echo boom >&2; exit 127")[1]
 
 
 def test_a_changed_search_space_is_refused(run):
@@ -220,6 +222,49 @@ def test_a_suspended_job_is_exit_code_130_and_says_how_to_go_on(run):
     assert (code, "suspend: false" in err) == (130, True)
 
 
+def test_suspending_a_finished_search_changes_nothing(run):
+    """`suspend: true` put into the file of a complete search is exit code 0, for there is nothing to go on with."""
+    run()
+    code, out, err = run(suspend=True)
+
+    assert (code, "suspended" in err) == (0, False)
+    assert "job: Complete (AllTrialsFinished)" in out
+
+
+BROKEN_TEMPLATES = [None, "x", {"spec": None}, {"spec": {"containers": 1}}, {"spec": {"containers": [1]}}]
+
+
+@pytest.mark.parametrize("template", BROKEN_TEMPLATES)
+def test_a_command_for_a_broken_template_is_told_in_lines(run, template):
+    """`--command` finds no container to put it into, and the file's own mistake is told."""
+    code, _, err = run("--command", "python train.py", template=template)
+
+    assert code == 2
+    assert err.startswith("spec.template")
+
+
+@pytest.mark.parametrize("changes", [{"metadata": None}, *({"template": t} for t in BROKEN_TEMPLATES)])
+def test_a_conversion_into_a_broken_base_is_told_in_lines(tmp_path, capsys, changes):
+    """What is wrong with the base is named, with the command given or not."""
+    base = yaml.safe_load(Path(a_file(tmp_path / "base.yaml")).read_text())
+    (base if "metadata" in changes else base["spec"]).update(changes)
+    (tmp_path / "base.yaml").write_text(yaml.safe_dump(base))
+    command = ["convert", "-f", str(VENDOR / "pytorch-pbt.yml"), "--into", str(tmp_path / "base.yaml")]
+
+    for more in ([], ["--command", "python x.py"]):
+        assert main([*command, *more]) == 2
+        assert capsys.readouterr().err.startswith(("base", "spec."))
+
+
+def test_each_exit_code_and_argument_is_explained():
+    """The help says what 130 stands for, and every argument of every command has a text."""
+    (commands,) = (action for action in parser()._actions if isinstance(action.choices, dict))
+
+    assert "130  interrupted, or the job says `suspend: true`" in parser().format_help()
+    for name, command in commands.choices.items():
+        assert all(action.help for action in command._actions), name
+
+
 def test_help_starts_fast_because_it_imports_little():
     """`--help` imports none of the heavy libraries."""
     program = "import sys; from autosearch.cli import parser; parser(); print(sorted(sys.modules))"
@@ -229,10 +274,41 @@ def test_help_starts_fast_because_it_imports_little():
     assert not {"pydantic", "numpy", "rich", "yaml", "optuna"} & set(json.loads(done.stdout.replace("'", '"')))
 
 
-def test_a_closed_pipe_is_no_error(tmp_path):
-    """`autosearch results DIR | head -1` ends quietly."""
+def piped(command: str) -> tuple[str, str]:
+    """Run a command whose reader leaves at once; give its exit code and standard error."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "operator")}
-    program = f"{sys.executable} -m autosearch --help | true; echo ${{PIPESTATUS[0]}}"
+    program = f"{sys.executable} -m autosearch {command} | true; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", program], env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.strip(), done.stderr
 
-    assert "Traceback" not in done.stderr
+
+def test_a_closed_pipe_is_no_error(run, tmp_path):
+    """`autosearch results DIR | head -1` ends well, and a search whose output nobody reads goes on to its end."""
+    file = a_file(tmp_path / "job.yaml")
+
+    assert piped(f"run -f {file} --output {tmp_path / 'out'}") == ("0", "")
+    assert piped(f"results {tmp_path / 'out'}") == ("0", "")
+    assert json.loads((tmp_path / "out" / "job.json").read_text())["status"]["state"] == "Complete"
+
+
+def test_a_page_that_cannot_be_written_is_told(run, tmp_path, capsys):
+    """`report` into a folder's place is a line and exit code 1; a finished search keeps its own exit code."""
+    run()
+    (tmp_path / "page").mkdir()
+
+    assert main(["report", str(tmp_path / "out"), "-o", str(tmp_path / "page")]) == 1
+    assert "page" in capsys.readouterr().err
+    (tmp_path / "out" / "report.html").unlink()
+    (tmp_path / "out" / "report.html").mkdir()
+    code, _, err = run()
+    assert (code, "cannot be written" in err) == (0, True)
+
+
+def test_lint_reads_scripts_as_python_does(tmp_path, capsys):
+    """A script in another encoding is read; a neighbour that is no text is passed over."""
+    (tmp_path / "other.py").write_bytes(b"\xff")
+    script = tmp_path / "train.py"
+    script.write_bytes(b"# coding: latin-1\nname = '\xe9'\n")
+
+    main(["lint", str(script)])
+    assert "cannot be read" not in capsys.readouterr().err

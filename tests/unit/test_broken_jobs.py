@@ -5,7 +5,9 @@ import copy
 import pytest
 
 from autosearch.api.errors import InvalidInputError
+from autosearch.api.job import TrialCounts
 from autosearch.api.loading import parse_job
+from autosearch.engine.budget import planned_trials
 
 GOOD = {
     "apiVersion": "autosearch.dev/v1alpha1",
@@ -42,6 +44,23 @@ def parameter(**domain):
     return with_spec(parameters=[{"name": "x", **domain}])
 
 
+def container(**fields):
+    """Give the good job with fields of the trial's container replaced."""
+    whole = {"name": "trial", "image": "x", "command": ["python", "train.py"], **fields}
+    return with_spec(template={"spec": {"containers": [whole]}})
+
+
+def pod(**fields):
+    """Give the good job with fields of its pod added."""
+    return with_spec(template={"spec": {**GOOD["spec"]["template"]["spec"], **fields}})
+
+
+def grid(*sizes, **changes):
+    """Give a grid over integers with so many values each."""
+    parameters = [{"name": f"x{i}", "int": {"min": 1, "max": size}} for i, size in enumerate(sizes)]
+    return with_spec(**{"algorithm": {"grid": {}}, "maxTrials": None, "parameters": parameters, **changes})
+
+
 CASES = {
     "wrong direction": (
         with_spec(objective={"metric": "acc", "direction": "MAXIMIZE"}),
@@ -56,6 +75,23 @@ CASES = {
     "log int with zero": (parameter(int={"min": 0, "max": 9, "scale": "Log"}), "`min` must be 1 or more, found 0"),
     "log with step": (parameter(float={"min": 1, "max": 9, "scale": "Log", "step": 1}), "`step` must not be used with"),
     "step too wide": (parameter(int={"min": 1, "max": 3, "step": 9}), "`step` (9) must not be greater than"),
+    "endless range": (
+        parameter(float={"min": -1e308, "max": 1e308}),
+        "spec.parameters[0].float: `max` - `min` must be a finite number, found -1e+308 and 1e+308",
+    ),
+    "step too small": (
+        parameter(float={"min": 0, "max": 1, "step": 5e-324}),
+        "spec.parameters[0].float: `step` (5e-324) must be greater, it gives more than 2^53 values",
+    ),
+    "number too large": (
+        parameter(discrete={"values": [1, 10**400]}),
+        "spec.parameters[0].discrete.values[1]: found 1000000",
+    ),
+    "number past all digits": (
+        with_spec(maxTrials=10**5000),
+        "spec.maxTrials: found a number of more than 4,300 digits",
+    ),
+    "infinite value": (parameter(discrete={"values": [float("inf")]}), "values[0]: found Infinity; must be a finite"),
     "empty choices": (parameter(categorical={"choices": []}), "choices: found []; must have at least 1 entries"),
     "choice twice": (parameter(categorical={"choices": ["a", "a"]}), "`choices` must not hold a string twice"),
     "number as choice": (parameter(categorical={"choices": [1]}), "choices[0]: found 1; must be a string; quote it"),
@@ -65,15 +101,16 @@ CASES = {
     "no kind": (parameter(), "spec.parameters[0]: must have exactly one of"),
     "reserved name": (
         with_spec(parameters=[{"name": "metric", "boolean": {}}]),
-        "spec.parameters[0]: `metric` is a flag of the contract itself; choose another name",
+        'spec.parameters[0].name: found "metric"; is a flag of the contract itself; choose another name',
     ),
+    "name as a list": (parameter(name=["x"], boolean={}), 'spec.parameters[0].name: found ["x"]; must be a string'),
     "name with a dash": (
         with_spec(parameters=[{"name": "a-b", "boolean": {}}]),
         'spec.parameters[0].name: found "a-b"',
     ),
     "duplicate name": (
         with_spec(parameters=[{"name": "a", "boolean": {}}, {"name": "a", "boolean": {}}]),
-        "spec.parameters[1].name: found 'a'; must be unique",
+        'spec.parameters[1].name: found "a"; must be unique',
     ),
     "unknown algorithm": (
         with_spec(algorithm={"tpee": {}}),
@@ -107,6 +144,11 @@ CASES = {
     ),
     "hyperband too small": (with_spec(earlyStopping={"hyperband": {"maxResource": 1}}), "`maxResource` (1) must be"),
     "grid over floats": (with_spec(algorithm={"grid": {}}), "spec.parameters[0].float.step: is required with `grid`"),
+    "grid without an end": (
+        grid(1000, 1000, 1000),
+        "spec.maxTrials: is required with a `grid` of 1,000,000,000 points, more than 100,000",
+    ),
+    "grid past all numbers": (grid(*[2**53] * 64), "spec.maxTrials: is required with a `grid` of about 10^1021 points"),
     "zero parallel": (with_spec(parallelTrials=0), "spec.parallelTrials: found 0; must be at least 1"),
     "half a trial": (with_spec(maxTrials=1.5), "spec.maxTrials: found 1.5; must be a whole number"),
     "a text for a number": (with_spec(maxTrials="20"), 'spec.maxTrials: found "20"; must be a whole number'),
@@ -129,15 +171,68 @@ CASES = {
         with_spec(template={"spec": {"containers": [{"command": ["/bin/sh", "-c", "python train.py"]}]}}),
         "a shell with `-c` loses the flags that are appended",
     ),
+    "shell with options": (
+        container(command=["bash", "-euo", "pipefail", "-c", "python train.py"]),
+        'spec.template.spec.containers[0].command: found ["bash", "-euo"]; a shell with `-c` loses',
+    ),
+    "shell text in args": (container(command=["sh"], args=["-ec", "python train.py"]), "a shell with `-c` loses"),
+    "env as a mapping": (
+        container(env={"A": "b"}),
+        'spec.template.spec.containers[0].env: found {"A": "b"}; must be a list of `{name: A, value: "1"}`',
+    ),
+    "env of a number": (
+        container(env=[1]),
+        "containers[0].env[0]: found 1; must be a mapping such as `{name: A, value",
+    ),
+    "env without a name": (container(env=[{"nme": "A"}]), "containers[0].env[0].name: is required"),
+    "env name as a number": (container(env=[{"name": 1}]), "containers[0].env[0].name: found 1; must be a string"),
+    "env name with a sign": (container(env=[{"name": "A=B"}]), 'containers[0].env[0].name: found "A=B"; must hold'),
+    "env value as a number": (
+        container(env=[{"name": "A", "value": 1}]),
+        "spec.template.spec.containers[0].env[0].value: found 1; must be a string; quote it",
+    ),
+    "env value of nothing": (
+        container(env=[{"name": "A", "value": None}]),
+        "env[0].value: found null; must be a string",
+    ),
+    "grace as a word": (
+        pod(terminationGracePeriodSeconds="x"),
+        'spec.template.spec.terminationGracePeriodSeconds: found "x"; must be a whole number of seconds, 0 or more',
+    ),
+    "grace below zero": (pod(terminationGracePeriodSeconds=-1), "found -1; must be a whole number of seconds, 0"),
+    "grace without an end": (pod(terminationGracePeriodSeconds=10**400), "; must be a whole number of seconds"),
+    "grace of nothing": (pod(terminationGracePeriodSeconds=None), "found null; must be a whole number of seconds"),
+    "a sign no program can be given": (
+        container(args=["a\0b"]),
+        'containers[0].args[0]: found "a\\u0000b"; must not hold the character NUL',
+    ),
     "long name": (
         {**GOOD, "metadata": {"name": "a" * 41}},
-        "metadata.name: found '" + "a" * 41 + "'; must have at most 40",
+        'metadata.name: found "' + "a" * 41 + '"; must have at most 40',
     ),
-    "name in capitals": ({**GOOD, "metadata": {"name": "Iris"}}, 'metadata.name: found "Iris"; must match'),
+    "very long name": (
+        {**GOOD, "metadata": {"name": "a" * 300}},
+        "must have at most 40 characters: lower-case letters",
+    ),
+    "name in capitals": ({**GOOD, "metadata": {"name": "Iris"}}, 'metadata.name: found "Iris"; must have at most 40'),
+    "name with a dot": ({**GOOD, "metadata": {"name": "iris.v1"}}, 'metadata.name: found "iris.v1"; must have at most'),
+    "label as a number": (
+        {**GOOD, "metadata": {"name": "iris", "labels": {"team": 1}}},
+        "metadata.labels.team: found 1; must be a string; quote it",
+    ),
+    "time out of range": (
+        {**GOOD, "metadata": {"name": "iris", "creationTimestamp": "0001-01-01T00:00:00+14:00"}},
+        "metadata.creationTimestamp: found",
+    ),
     "not a mapping": (["a"], 'document: found ["a"]; must be an AutoSearchJob'),
     "initial trial incomplete": (with_spec(initialTrials=[{}]), "spec.initialTrials[0].C: is missing"),
     "initial trial outside": (with_spec(initialTrials=[{"C": 0}]), "spec.initialTrials[0].C: found 0; must be a value"),
     "initial trial unknown": (with_spec(initialTrials=[{"C": 1, "D": 1}]), "spec.initialTrials[0].D: is not one of"),
+    "infinite initial value": (
+        with_spec(initialTrials=[{"C": float("inf")}]),
+        "spec.initialTrials[0].C: found Infinity; must be a finite number",
+    ),
+    "huge initial value": (with_spec(initialTrials=[{"C": 10**400}]), "spec.initialTrials[0].C: found 1000"),
     "list as value": (
         with_spec(initialTrials=[{"C": [1]}]),
         "initialTrials[0].C: found [1]; must be a number, a string",
@@ -173,6 +268,81 @@ def test_all_mistakes_of_a_file_are_told_at_once():
 
     starts = ["spec.maxTrails", "spec.objective.direction", "spec.algorithm", "spec.parallelTrials", "spec.template"]
     assert all(any(line.startswith(start) for line in lines) for start in starts), lines
+
+
+SEVERAL = {
+    "reserved name, bad range": (
+        with_spec(parameters=[{"name": "metric", "float": {"min": 1, "max": 0}}]),
+        ["spec.parameters[0].name: ", "spec.parameters[0].float: `min`"],
+    ),
+    "two kinds, bad range": (
+        parameter(boolean={}, float={"min": 1, "max": 0}),
+        ["spec.parameters[0]: must have exactly one", "spec.parameters[0].float: `min`"],
+    ),
+    "two kinds, unknown field": (
+        parameter(boolean={}, int={"min": 1, "max": 2}, extra=1),
+        ["spec.parameters[0]: must have exactly one", "spec.parameters[0].extra: is not a field"],
+    ),
+    "range with two mistakes": (
+        parameter(float={"min": 0, "max": 0, "scale": "Log"}),
+        ["spec.parameters[0].float: `min` (0.0) must be less", "spec.parameters[0].float: with `scale: Log`"],
+    ),
+    "range with three mistakes": (
+        parameter(int={"min": 0, "max": 0, "scale": "Log", "step": 1}),
+        ["`min` (0) must be less", "with `scale: Log`", "`step` must not be used"],
+    ),
+    "two algorithms, bad setting": (
+        with_spec(algorithm={"tpe": {"startupTrials": -1}, "grid": {}}),
+        ["spec.algorithm: must have exactly one", "spec.algorithm.tpe.startupTrials: found -1"],
+    ),
+    "two stopping rules, bad setting": (
+        with_spec(earlyStopping={"patience": {}, "median": {}}),
+        ["spec.earlyStopping: must have exactly one", "spec.earlyStopping.patience.steps: is required"],
+    ),
+    "wrong kind and more": (
+        {**with_spec(parallelTrials=0, maxTrails=1), "kind": "Job", "apiVersion": "batch/v1"},
+        ["kind: found", "apiVersion: found", "spec.maxTrails: is not", "spec.parallelTrials: found 0"],
+    ),
+    "template": (
+        pod(terminationGracePeriodSeconds="x", containers=[{"args": [1], "env": [{}, {"name": "A", "value": 1}]}]),
+        [".terminationGracePeriodSeconds: ", "[0].command: ", "[0].args: ", "[0].env[0].name", "[0].env[1].value"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("document", "expected"), SEVERAL.values(), ids=SEVERAL.keys())
+def test_no_mistake_hides_another(document, expected):
+    """Mistakes in one place are told together: one line for each, and no more."""
+    lines = problems_of(document)
+
+    assert all(any(part in line for line in lines) for part in expected), lines
+    assert len(lines) == len(expected), lines
+
+
+RIGHT = {
+    "a shell script with a long option": container(command=["bash", "train.sh", "--sync"]),
+    "a shell script with -c of its own": container(command=["bash", "train.sh", "-c", "config.yaml"]),
+    "a shell with options": container(command=["bash", "-eu", "train.sh"], args=["-c"]),
+    "a login shell": container(command=["bash", "--login", "train.sh"]),
+    "a shell that reads its standard input": container(command=["sh", "-", "-c"]),
+    "env from elsewhere": container(env=[{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}, {"name": "B"}]),
+    "no grace": pod(terminationGracePeriodSeconds=0),
+    "a grid of the largest size": grid(1000, 100),
+    "part of an endless grid": grid(2**53, 2**53, maxTrials=5),
+}
+
+
+@pytest.mark.parametrize("document", RIGHT.values(), ids=RIGHT.keys())
+def test_what_is_right_is_not_refused(document):
+    """No rule refuses more than its mistake."""
+    assert parse_job(document).name == "iris"
+
+
+def test_a_size_that_no_status_could_hold_is_refused_before_the_search_starts():
+    """A grid that is accepted without `maxTrials` has a number of trials that the job's status can hold."""
+    job = parse_job(grid(1000, 100))
+
+    assert TrialCounts(planned=planned_trials(job)).planned == 100_000
 
 
 def test_unknown_fields_from_an_api_server_are_ignored():

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from autosearch.api.base import MAX_COUNT
+from autosearch.api.trial import Observation
 from autosearch.reporting.checks import (
     Expectation,
     check_final,
     check_progress,
     read_result_file,
 )
-from autosearch.reporting.messages import REPORT_BYTES, FinalReport, Refused
+from autosearch.reporting.messages import LARGEST_STEP, REPORT_BYTES, FinalReport, Refused
+from autosearch.search.stopping.asha import MAX_STEP
 
 JOB, ATTEMPT = "iris-1a2b3c4d", "0-3"
 OWN = f"{JOB}/{ATTEMPT}"
@@ -282,11 +285,19 @@ def test_progress_is_a_step_and_metrics(own, tmp_path):
     assert check_progress(message | {"checkpoint_path": ""}, expectation(tmp_path, checkpoint_required=True))
 
 
-@pytest.mark.parametrize("step", [None, True, -1, 1.5, "3", 2**53, []])
+@pytest.mark.parametrize("step", [None, True, -1, 1.5, "3", 2**31, []])
 def test_a_step_is_a_whole_number_from_zero(tmp_path, step):
     """Anything else is refused."""
     said = refusal(check_progress, final(step=step, metrics={"acc": 1}), expectation(tmp_path))
     assert said.startswith("step: found ")
+
+
+def test_the_largest_step_is_the_same_wherever_steps_are_kept(tmp_path):
+    """A step that is accepted can be written to the Trial's status, read again, and is below the last rung's bound."""
+    report = check_progress(final(step=LARGEST_STEP, metrics={"acc": 1}), expectation(tmp_path))
+    stored = Observation(step=report.step, metrics=report.metrics)
+    assert Observation.from_dict(stored.to_dict()) == stored
+    assert LARGEST_STEP == MAX_COUNT == MAX_STEP
 
 
 @pytest.mark.parametrize("changes", [{"framework": "Torch"}, {"checkpoint_required": True, "model_kept": False}])

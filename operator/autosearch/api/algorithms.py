@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from autosearch.api.base import Count, Model, Positive
+from autosearch.api.base import Count, Model, Positive, not_exactly_one
 
 Unit = Annotated[float, Field(ge=0, le=1)]
 Population = Annotated[Positive, Field(le=1000)]
@@ -86,10 +86,9 @@ ALGORITHMS: tuple[AlgorithmName, ...] = get_args(AlgorithmName)
 
 
 def _exactly_one(model: Model, names: tuple[str, ...]) -> None:
-    given = [name for name in names if getattr(model, name) is not None]
-    if len(given) != 1:
-        found = " and ".join(f"`{name}`" for name in given) or "none"
-        raise ValueError(f"must have exactly one of {', '.join(names)}; has {found}")
+    wrong = not_exactly_one(names, [name for name in names if getattr(model, name) is not None])
+    if wrong:
+        raise ValueError(wrong)
 
 
 class Algorithm(Model):

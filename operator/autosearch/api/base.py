@@ -4,12 +4,16 @@ Owns: how objects are read and written. Unknown fields are ignored here, because
 files are checked for unknown fields by `autosearch.api.loading`.
 """
 
+import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
+
+MAX_COUNT = 2**31 - 1
 
 
 class Model(BaseModel):
@@ -44,12 +48,15 @@ def _whole(value: Any) -> Any:
 
 
 def _utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be a time between the years 1 and 9999 in UTC") from None
 
 
 def format_time(value: datetime) -> str:
     """Write a time as Kubernetes' MicroTime: UTC, always six digits of a second."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def _parse_time(value: Any) -> Any:
@@ -68,22 +75,39 @@ Time = Annotated[
     PlainSerializer(format_time, when_used="json"),
 ]
 Int = Annotated[int, BeforeValidator(_whole)]
-Count = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=2**31 - 1)]
-Positive = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=2**31 - 1)]
+Count = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=MAX_COUNT)]
+Positive = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=MAX_COUNT)]
 Short = Annotated[str, Field(min_length=1, max_length=253)]
 Path = Annotated[str, Field(max_length=1024)]
 Message = Annotated[str, Field(max_length=4096)]
 
 
+def is_finite(value: float) -> bool:
+    """Say whether a number is one that a float can hold: not NaN, not infinite, no integer beyond 1.8e308."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def not_exactly_one(names: Sequence[str], given: Sequence[str]) -> str:
+    """Say what is wrong with a union of which these members are given; "" if it is exactly one."""
+    if len(given) == 1:
+        return ""
+    return f"must have exactly one of {', '.join(names)}; has {' and '.join(f'`{name}`' for name in given) or 'none'}"
+
+
 def _scalar(value: Any) -> Any:
     if not isinstance(value, bool | int | float | str):
         raise PydanticCustomError("scalar", "must be a number, a string, true or false")
-    return value
+    return value if isinstance(value, bool | str) else _number(value)
 
 
 def _number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise PydanticCustomError("number", "must be a number")
+    if not is_finite(value):
+        raise PydanticCustomError("finite_number", "must be a finite number")
     return value
 
 

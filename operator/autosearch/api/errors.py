@@ -5,8 +5,11 @@ outcome: the command line to an exit code, the operator to a condition's reason.
 of ours.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+_LONGEST_FOUND = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,16 @@ class Problem:
     def __str__(self) -> str:
         found = f" found {self.found};" if self.found else ""
         return f"{self.path}:{found} {self.message}"
+
+
+def shown(value: object) -> str:
+    """Write a found value as JSON, shortened: `"auto"`, `[1, 2]`, `null`."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except ValueError:
+        # Python writes no integer of more digits; json.dumps says no more than that.
+        return "a number of more than 4,300 digits"
+    return text if len(text) <= _LONGEST_FOUND else f"{text[:_LONGEST_FOUND]}..."
 
 
 class AutoSearchError(Exception):

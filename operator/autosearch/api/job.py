@@ -21,6 +21,7 @@ Access = Literal["ReadOnly", "PrivateCopy"]
 RetryFrom = Literal["Scratch", "LastCheckpoint"]
 JobState = Literal["Pending", "Running", "Suspended", "Complete", "Failed"]
 MAX_IMPROVEMENTS = 50
+MAX_TRIALS = 100_000
 
 
 class Objective(Model):
@@ -107,7 +108,7 @@ class JobSpec(Model):
     parameters: Annotated[list[Parameter], Field(min_length=1, max_length=64)]
     algorithm: Algorithm = Field(default_factory=lambda: Algorithm.from_dict({"auto": {}}))
     early_stopping: EarlyStopping | None = None
-    max_trials: Annotated[Positive, Field(le=100_000)] | None = None
+    max_trials: Annotated[Positive, Field(le=MAX_TRIALS)] | None = None
     parallel_trials: Annotated[Positive, Field(le=1000)] | None = None
     max_failed_trials: Count | None = None
     retries: Annotated[Count, Field(le=100)] = 1

@@ -4,7 +4,6 @@ Owns: how a schema's errors become problems that name the field, what was found 
 """
 
 import difflib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from types import UnionType
@@ -16,11 +15,10 @@ from pydantic_core import ErrorDetails
 from autosearch.api import rules
 from autosearch.api.algorithms import ALGORITHMS, STOPPING_RULES
 from autosearch.api.base import Model
-from autosearch.api.errors import InvalidInputError, Problem
+from autosearch.api.errors import InvalidInputError, Problem, shown
 from autosearch.api.job import AutoSearchJob
 from autosearch.api.trial import API_VERSION
 
-_LONGEST_FOUND = 80
 _WORDS = {"spec.algorithm": ALGORITHMS, "spec.earlyStopping": STOPPING_RULES}
 
 
@@ -34,56 +32,53 @@ def parse_job(document: object, *, from_file: bool = True) -> AutoSearchJob:
     Raises:
         InvalidInputError: with all problems.
     """
-    problems = _head(document)
-    if problems:
-        raise InvalidInputError(problems)
-    assert isinstance(document, Mapping)
+    if not isinstance(document, Mapping):
+        text = "must be an AutoSearchJob: a mapping with apiVersion, kind, metadata and spec"
+        raise InvalidInputError([Problem("document", shown(document), text)])
     unknown = list(_unknown(document, AutoSearchJob, "")) if from_file else []
-    job, problems = _validated(document)
-    hidden = {problem.path.rpartition(".")[0] for problem in unknown}
-    # `{tpee: {}}` is an unknown field; that it is also not exactly one of the known ones would only repeat it.
-    problems = [p for p in problems if not (p.path in hidden and "exactly one of" in p.message)]
-    problems = [*unknown, *problems, *rules.check(document)]
+    job, by_schema = _validated(document)
+    problems = _told_once(unknown, by_schema, [*_head(document), *rules.check(document)])
     if problems or job is None:
-        raise InvalidInputError(_once(problems))
+        raise InvalidInputError(problems)
     return job
 
 
-def _once(problems: Sequence[Problem]) -> list[Problem]:
-    by_path: dict[str, Problem] = {}
-    for problem in problems:
-        by_path.setdefault(problem.path, problem)
-    return list(by_path.values())
+def _told_once(unknown: list[Problem], by_schema: list[Problem], by_rule: list[Problem]) -> list[Problem]:
+    """Put the problems together, without those that tell the same mistake in other words."""
+    holders = {problem.path.rpartition(".")[0] for problem in unknown}
+    # `{tpee: {}}` is an unknown field; that there is none of the known ones would only repeat it.
+    kept = [p for p in (*by_schema, *by_rule) if not (p.path in holders and p.message.endswith("has none"))]
+    # Where a rule has something to say, it knows more than the schema.
+    rules_told, ruled = set(by_rule), {problem.path for problem in by_rule}
+    kept = [p for p in kept if p in rules_told or p.path not in ruled]
+    return list(dict.fromkeys([*unknown, *kept]))
 
 
-def _head(document: object) -> list[Problem]:
-    if not isinstance(document, Mapping):
-        text = "must be an AutoSearchJob: a mapping with apiVersion, kind, metadata and spec"
-        return [Problem("document", _show(document), text)]
-    wanted = {"apiVersion": API_VERSION, "kind": "AutoSearchJob"}
-    return [
-        Problem(key, _show(document.get(key)), f"must be `{value}`")
-        for key, value in wanted.items()
-        if document.get(key) != value
-    ]
+def _head(document: Mapping[str, Any]) -> Iterator[Problem]:
+    for key, wanted in (("apiVersion", API_VERSION), ("kind", "AutoSearchJob")):
+        if document.get(key) != wanted:
+            yield Problem(key, shown(document[key]) if key in document else "", f"must be `{wanted}`")
 
 
 def _validated(document: Mapping[str, Any]) -> tuple[AutoSearchJob | None, list[Problem]]:
     try:
         return AutoSearchJob.from_dict(document), []
     except ValidationError as error:
-        return None, [_problem(details) for details in error.errors(include_url=False)]
+        return None, [problem for details in error.errors(include_url=False) for problem in _problems(details)]
 
 
-def _problem(details: ErrorDetails) -> Problem:
+def _problems(details: ErrorDetails) -> Iterator[Problem]:
     path = _path(details["loc"])
     if details["type"] == "missing":
-        return Problem(path, "", "is required")
+        yield Problem(path, "", "is required")
+        return
     found = details["input"]
     if isinstance(found, str) and path in _WORDS:
-        return Problem(path, _show(found), _word_hint(path, found))
-    shown = "" if isinstance(found, Mapping | list) and details["type"] == "value_error" else _show(found)
-    return Problem(path, shown, _message(details))
+        yield Problem(path, shown(found), _word_hint(path, found))
+        return
+    text = "" if isinstance(found, Mapping | list) and details["type"] == "value_error" else shown(found)
+    for line in _message(details).split("\n"):
+        yield Problem(path, text, line)
 
 
 def _word_hint(path: str, word: str) -> str:
@@ -100,6 +95,8 @@ _TYPES = {
     "int_from_float": "must be a whole number",
     "string_type": "must be a string; quote it",
     "bool_type": "must be true or false",
+    "string_unicode": "must be text that UTF-8 can hold",
+    "datetime_type": "must be a time in quotes, such as 2026-01-31T12:00:00Z",
     "list_type": "must be a list",
     "dict_type": "must be a mapping",
     "model_type": "must be an object",
@@ -140,13 +137,6 @@ def _path(location: Sequence[str | int]) -> str:
     for part in location:
         text += f"[{part}]" if isinstance(part, int) else f".{part}"
     return text.lstrip(".")
-
-
-def _show(value: object) -> str:
-    if value is None:
-        return ""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _LONGEST_FOUND else f"{text[:_LONGEST_FOUND]}..."
 
 
 def _unknown(value: object, model: type[Model], path: str) -> Iterator[Problem]:

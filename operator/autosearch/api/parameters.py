@@ -1,16 +1,14 @@
 """What is searched: named parameters and the values each may take.
 
 Owns: the five kinds of parameter and the text of their values. A value's text is made from its declared kind, never
-from how JSON
-happens to spell it: an API server stores 1.0 as 1, and a script with `type=int` refuses `5.0`.
+from how JSON happens to spell it: an API server stores 1.0 as 1, and a script with `type=int` refuses `5.0`.
 """
 
-import math
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from autosearch.api.base import Int, Model, Number, Scalar
+from autosearch.api.base import Int, Model, Number, Scalar, is_finite, not_exactly_one
 
 Scale = Literal["Linear", "Log"]
 Kind = Literal["float", "int", "discrete", "categorical", "boolean"]
@@ -30,7 +28,15 @@ RESERVED_NAMES = frozenset(
     }
 )
 _SAFE_INT = 2**53
-ParameterName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=63)]
+
+
+def _not_reserved(name: str) -> str:
+    if name in RESERVED_NAMES:
+        raise ValueError("is a flag of the contract itself; choose another name")
+    return name
+
+
+ParameterName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=63), AfterValidator(_not_reserved)]
 
 
 class FloatRange(Model):
@@ -69,16 +75,28 @@ class IntRange(Model):
 
 
 def _check_range(low: float, high: float, scale: Scale, step: float | None, *, least: str) -> None:
+    wrong = []
     if low >= high:
-        raise ValueError(f"`min` ({low!r}) must be less than `max` ({high!r})")
+        wrong.append(f"`min` ({low!r}) must be less than `max` ({high!r})")
+    elif not is_finite(high - low):
+        wrong.append(f"`max` - `min` must be a finite number, found {low!r} and {high!r}; use a narrower range")
     if scale == "Log" and low <= 0:
-        raise ValueError(
-            f"with `scale: Log`, `min` must be {least}, found {low!r}; use `scale: Linear` for a range with 0"
-        )
+        wrong.append(f"with `scale: Log`, `min` must be {least}, found {low!r}; use `scale: Linear` for a range with 0")
     if scale == "Log" and step is not None:
-        raise ValueError("`step` must not be used with `scale: Log`; leave out one of the two")
-    if step is not None and step > high - low:
-        raise ValueError(f"`step` ({step!r}) must not be greater than `max` - `min` ({high - low!r})")
+        wrong.append("`step` must not be used with `scale: Log`; leave out one of the two")
+    elif step is not None and low < high:
+        wrong += _wrong_step(high - low, step)
+    if wrong:
+        # One message a line: `loading` makes a problem of each.
+        raise ValueError("\n".join(wrong))
+
+
+def _wrong_step(width: float, step: float) -> list[str]:
+    if step > width:
+        return [f"`step` ({step!r}) must not be greater than `max` - `min` ({width!r})"]
+    if is_finite(width) and width / step > _SAFE_INT:
+        return [f"`step` ({step!r}) must be greater, it gives more than 2^53 values; leave it out for all of them"]
+    return []
 
 
 class Discrete(Model):
@@ -128,12 +146,9 @@ class Parameter(Model):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        given = [kind for kind in KINDS if self._domain_of(kind) is not None]
-        if len(given) != 1:
-            found = " and ".join(f"`{kind}`" for kind in given) or "none"
-            raise ValueError(f"must have exactly one of {', '.join(KINDS)}; has {found}")
-        if self.name in RESERVED_NAMES:
-            raise ValueError(f"`{self.name}` is a flag of the contract itself; choose another name")
+        wrong = not_exactly_one(KINDS, [kind for kind in KINDS if self._domain_of(kind) is not None])
+        if wrong:
+            raise ValueError(wrong)
         return self
 
     def _domain_of(self, kind: Kind) -> Domain | None:
@@ -151,6 +166,21 @@ class Parameter(Model):
         return next(domain for kind in KINDS if (domain := self._domain_of(kind)) is not None)
 
 
+def value_count(parameter: Parameter) -> int | None:
+    """Give how many values a parameter may take; None for a continuous range."""
+    domain = parameter.domain
+    if isinstance(domain, Boolean):
+        return 2
+    if isinstance(domain, Categorical):
+        return len(domain.choices)
+    if isinstance(domain, Discrete):
+        return len(domain.values)
+    if isinstance(domain, IntRange):
+        return (domain.max - domain.min) // (domain.step or 1) + 1
+    # A float's last step may fall short of `max` by a rounding error.
+    return None if domain.step is None else int((domain.max - domain.min) / domain.step + 1e-9) + 1
+
+
 def canonical_value(parameter: Parameter, value: Scalar) -> Scalar:
     """Give `value` the Python type of its declared kind, whatever JSON made of it.
 
@@ -162,7 +192,7 @@ def canonical_value(parameter: Parameter, value: Scalar) -> Scalar:
         return _expect(value, isinstance(value, bool), "true or false")
     if isinstance(domain, Categorical):
         return _expect(value, value in domain.choices and isinstance(value, str), f"one of {', '.join(domain.choices)}")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not is_finite(value):
         return _expect(value, False, "a finite number")
     if isinstance(domain, FloatRange):
         return float(value)

@@ -4,26 +4,33 @@ Owns: the checks of a whole spec. They read the document as it was written and p
 so that all problems of a file are told at once. The CRD repeats as CEL those that CEL can say.
 """
 
+import math
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
-from autosearch.api.algorithms import ALGORITHMS
-from autosearch.api.errors import Problem
-from autosearch.api.parameters import Parameter, contains
+from autosearch.api import template_rules
+from autosearch.api.algorithms import ALGORITHMS, STOPPING_RULES
+from autosearch.api.base import Scalar, is_finite, not_exactly_one
+from autosearch.api.errors import Problem, shown
+from autosearch.api.job import MAX_TRIALS
+from autosearch.api.parameters import KINDS, Parameter, contains, value_count
 
 POPULATION_ALGORITHMS = frozenset({"cmaes", "pso", "pbt"})
 NOT_BUILT = frozenset({"gp"})
 MAX_NAME = 40
-_SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
+_JOB_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+# Sizes up to here are written out.
+_READABLE = 10**15
 Spec = Mapping[str, Any]
 
 
 def check(document: Mapping[str, Any]) -> list[Problem]:
     """Give all that is wrong with a job beyond its single fields."""
-    problems = list(_name(document))
+    problems = [*_name(document), *_unsayable(document, "")]
     spec = document.get("spec")
     if isinstance(spec, Mapping):
         for rule in _RULES:
@@ -46,9 +53,39 @@ def _algorithm(spec: Spec) -> str:
 
 def _name(document: Mapping[str, Any]) -> Iterator[Problem]:
     name = _mapping(document.get("metadata")).get("name")
-    if isinstance(name, str) and (len(name) > MAX_NAME or "." in name):
-        wanted = f"must have at most {MAX_NAME} characters and no dots, because pods are named after it"
-        yield Problem("metadata.name", repr(name), wanted)
+    if isinstance(name, str) and (len(name) > MAX_NAME or not _JOB_NAME.fullmatch(name)):
+        wanted = (
+            f"must have at most {MAX_NAME} characters: lower-case letters, digits and dashes, a letter or digit first "
+            "and last; pods are named after it"
+        )
+        yield Problem("metadata.name", shown(name), wanted)
+
+
+def _unsayable(value: object, path: str) -> Iterator[Problem]:
+    """Find what JSON cannot hold, and the one character that no command line and no environment can carry."""
+    if isinstance(value, str) and "\0" in value:
+        yield Problem(path, shown(value), "must not hold the character NUL")
+    elif isinstance(value, float) and not is_finite(value):
+        yield Problem(path, shown(value), "must be a finite number")
+    elif isinstance(value, Mapping):
+        for key, child in value.items():
+            yield from _unsayable(child, f"{path}.{key}".lstrip("."))
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from _unsayable(child, f"{path}[{index}]")
+
+
+def _one_of_each_union(spec: Spec) -> Iterator[Problem]:
+    unions: list[tuple[str, object, Sequence[str]]] = [
+        ("spec.algorithm", spec.get("algorithm"), ALGORITHMS),
+        ("spec.earlyStopping", spec.get("earlyStopping"), STOPPING_RULES),
+    ]
+    unions += [(f"spec.parameters[{i}]", item, KINDS) for i, item in enumerate(_list(spec.get("parameters")))]
+    for path, value, names in unions:
+        if isinstance(value, Mapping):
+            wrong = not_exactly_one(names, [name for name in names if value.get(name) is not None])
+            if wrong:
+                yield Problem(path, "", wrong)
 
 
 def _max_trials(spec: Spec) -> Iterator[Problem]:
@@ -56,7 +93,7 @@ def _max_trials(spec: Spec) -> Iterator[Problem]:
     given = spec.get("maxTrials")
     if algorithm in POPULATION_ALGORITHMS and given is not None:
         text = f"must not be used with `{algorithm}`, which runs population x rounds trials; set `rounds` instead"
-        yield Problem("spec.maxTrials", str(given), text)
+        yield Problem("spec.maxTrials", shown(given), text)
     elif algorithm and algorithm not in POPULATION_ALGORITHMS and algorithm != "grid" and given is None:
         text = f"is required with `{algorithm}`: how many trials to run, such as `maxTrials: 40`"
         yield Problem("spec.maxTrials", "", text)
@@ -91,7 +128,7 @@ def _parameter_names(spec: Spec) -> Iterator[Problem]:
     counts = Counter(name for name in names if isinstance(name, str))
     for index, name in enumerate(names):
         if isinstance(name, str) and counts[name] > 1 and name in names[:index]:
-            yield Problem(f"spec.parameters[{index}].name", repr(name), "must be unique; it stands in the list twice")
+            yield Problem(f"spec.parameters[{index}].name", shown(name), "must be unique; it stands in the list twice")
 
 
 def _grid(spec: Spec) -> Iterator[Problem]:
@@ -102,12 +139,24 @@ def _grid(spec: Spec) -> Iterator[Problem]:
         if floats and floats.get("step") is None:
             text = "is required with `grid`, which tries every point; or use `discrete: {values: [...]}`"
             yield Problem(f"spec.parameters[{index}].float.step", "", text)
+    if spec.get("maxTrials") is None:
+        yield from _grid_size(spec)
+
+
+def _grid_size(spec: Spec) -> Iterator[Problem]:
+    parameters = [_parsed(item) for item in _list(spec.get("parameters"))]
+    counts = [None if parameter is None else value_count(parameter) for parameter in parameters]
+    size = 0 if None in counts else math.prod(count for count in counts if count is not None)
+    if size > MAX_TRIALS:
+        points = f"{size:,}" if size < _READABLE else f"about 10^{len(str(size)) - 1}"
+        text = f"is required with a `grid` of {points} points, more than {MAX_TRIALS:,}: how many of them to try"
+        yield Problem("spec.maxTrials", "", text)
 
 
 def _initial_trials(spec: Spec) -> Iterator[Problem]:
     items = _list(spec.get("parameters"))
     parameters = [parameter for item in items if (parameter := _parsed(item)) is not None]
-    names = {_mapping(item).get("name") for item in items}
+    names = [_mapping(item).get("name") for item in items]
     for index, values in enumerate(_list(spec.get("initialTrials"))):
         path = f"spec.initialTrials[{index}]"
         for parameter in parameters:
@@ -120,8 +169,12 @@ def _initial_trials(spec: Spec) -> Iterator[Problem]:
 def _initial_value(parameter: Parameter, values: Mapping[str, Any], path: str) -> Iterator[Problem]:
     if parameter.name not in values:
         yield Problem(path, "", "is missing: each initial trial has a value for every parameter")
-    elif not contains(parameter, values[parameter.name]):
-        yield Problem(path, repr(values[parameter.name]), "must be a value that the parameter's own range allows")
+        return
+    value = values[parameter.name]
+    # What is no scalar is the schema's to tell, what is not finite another rule's.
+    said = not isinstance(value, Scalar) or (isinstance(value, float) and not is_finite(value))
+    if not said and not contains(parameter, value):
+        yield Problem(path, shown(value), "must be a value that the parameter's own range allows")
 
 
 def _parsed(item: object) -> Parameter | None:
@@ -132,44 +185,11 @@ def _parsed(item: object) -> Parameter | None:
 
 
 def _template(spec: Spec) -> Iterator[Problem]:
-    if not isinstance(spec.get("template"), Mapping):
-        return
-    path = "spec.template.spec.containers"
-    containers = _list(_mapping(_mapping(spec["template"]).get("spec")).get("containers"))
-    if not containers or not all(isinstance(container, Mapping) for container in containers):
-        text = "must hold a container: `- {name: trial, image: ..., command: [python, train.py]}`"
-        yield Problem(path, "", text)
-        return
-    index = next((i for i, container in enumerate(containers) if container.get("name") == "trial"), 0)
-    yield from _command(spec, containers[index], f"{path}[{index}]")
-
-
-def _command(spec: Spec, container: Mapping[str, Any], path: str) -> Iterator[Problem]:
-    command, args = container.get("command"), container.get("args", [])
-    if not command or not _is_words(command):
-        text = "must be a list of strings, such as `[python, train.py]`; flags go after its `args`"
-        yield Problem(f"{path}.command", "" if command is None else repr(command), text)
-    elif not _is_words(args):
-        yield Problem(f"{path}.args", repr(args), "must be a list of strings; quote numbers")
-    elif spec.get("arguments", "Contract") != "None" and _is_shell_text([*command, *args]):
-        text = (
-            "a shell with `-c` loses the flags that are appended; write the command as a list, or set "
-            "`arguments: None` and use $(AUTOSEARCH_PARAM_name)"
-        )
-        yield Problem(f"{path}.command", repr(command[:2]), text)
-
-
-def _is_words(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(word, str) for word in value)
-
-
-def _is_shell_text(words: list[str]) -> bool:
-    """Say whether a shell is given its script as an argument: `sh -c`, `bash -ec`."""
-    shell = words[0].rsplit("/", 1)[-1] in _SHELLS
-    return shell and any(word.startswith("-") and word.endswith("c") for word in words[1:])
+    yield from template_rules.check(spec.get("template"), spec.get("arguments", "Contract"))
 
 
 _RULES: tuple[Callable[[Spec], Iterator[Problem]], ...] = (
+    _one_of_each_union,
     _parameter_names,
     _built,
     _max_trials,

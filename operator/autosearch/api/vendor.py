@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from autosearch.api.errors import InvalidInputError, Problem
+from autosearch.api.errors import InvalidInputError, Problem, shown
+from autosearch.api.template_rules import trial_container
 from autosearch.api.vendor_fields import (
     DEFAULT_MAX_TRIALS,
     DEFAULT_PARALLEL,
@@ -77,6 +78,8 @@ def convert(
     reading = _Reading(document)
     search = reading.search()
     spec = _completed(search, reading.notes) if base is None else _merged(base, search, reading)
+    if base is not None and not isinstance(base.get("metadata", {}), dict):
+        reading.keys.problems.append(Problem("base.metadata", shown(base["metadata"]), "must be a mapping"))
     if reading.keys.problems:
         raise InvalidInputError(reading.keys.problems)
     _set_command(spec, command, reading.notes, has_base=base is not None)
@@ -227,9 +230,8 @@ def _completed(search: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
 
 
 def _set_command(spec: dict[str, Any], command: Sequence[str] | None, notes: list[str], *, has_base: bool) -> None:
-    containers = (spec["template"].get("spec") or {}).get("containers") or [{}]
-    container = next((each for each in containers if each.get("name") == "trial"), containers[0])
-    if command is not None:
+    container = trial_container(spec["template"])
+    if command is not None and container is not None:
         container["command"] = list(command)
     elif not has_base:
         notes.append(

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from autosearch.api.base import is_finite
 from autosearch.api.errors import Problem
 
 
@@ -31,7 +32,7 @@ class Range:
 
     def holds(self, value: object) -> bool:
         """Say whether a value is a number of this range; true and false are no numbers, 5.0 is a whole one."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not is_finite(value):
             return False
         if self.whole and not float(value).is_integer():
             return False

@@ -3,11 +3,11 @@
 Owns: what each `htype` becomes and which values it may have. The parameters' order is the file's.
 """
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from autosearch.api.base import is_finite
 from autosearch.api.parameters import RESERVED_NAMES
 from autosearch.api.vendor_fields import MISSING, Keys, shown
 
@@ -87,7 +87,7 @@ def _range(htype: str, values: Sequence[Any], path: str, keys: Keys) -> Domain |
 
 
 def _is_number(value: object, whole: bool) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not is_finite(value):
         return False
     return not whole or (float(value).is_integer() and abs(value) <= _SAFE_INT)
 

@@ -1,8 +1,7 @@
 """The command `autosearch`: arguments in, exit codes out.
 
 Owns: the words of the command line and what each exit code means. It does no work itself, and imports a command's
-code only when the
-command is called: `autosearch --help` answers at once.
+code only when the command is called: `autosearch --help` answers at once.
 """
 
 import argparse
@@ -19,7 +18,7 @@ exit codes:
   0    done: the search is complete, the input is right, the page is written
   1    the search failed, or the machine refused what it needs; the message says why
   2    the input is wrong: each line names a field, what was found and what to write instead
-  130  interrupted; the same command goes on where it was
+  130  interrupted, or the job says `suspend: true`; the same command goes on where it was
 """
 
 
@@ -42,8 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _call(arguments)
     except BrokenPipeError:
+        from autosearch.cli.output import fall_silent
+
         # The reader of our output has gone, as `head` does; that is no fault.
-        sys.stderr.close()
+        fall_silent()
         return DONE
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -61,5 +62,10 @@ def _call(arguments: argparse.Namespace) -> int:
         return WRONG_INPUT
     except AutoSearchError as error:
         print(f"autosearch: {error}", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        print(f"autosearch: {error.filename or 'standard output'}: {error.strerror}", file=sys.stderr)
         return FAILED
     return code

@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
 
+_RUN = """\
+Run a search as local processes. The same command again goes on where it was; a finished search says so.
+Ctrl-C once lets the running trials end and starts no more, twice ends them; nothing is lost.
+
+In the output folder: best (the best model's folder), report.html, logs/<trial>.log (what a trial printed),
+output/<job id>/<trial>/ (what it saved), job.json and trials/ (the objects, with all results).
+Between runs these may change: parallelTrials, maxFailedTrials, time limits; maxTrials and rounds may grow.
+"""
 FILE_HELP = "AutoSearchJob or vendor YAML; - reads standard input"
 
 
@@ -32,8 +40,7 @@ def _run(commands: "Commands") -> None:
         commands,
         "run",
         "run a search on this machine",
-        "Run a search as local processes. The same command again goes on where it was; a finished search says so.\n"
-        "Ctrl-C once lets the running trials end and starts no more, twice ends them; nothing is lost.",
+        _RUN,
     )
     made.add_argument("-f", "--file", required=True, metavar="FILE", help=FILE_HELP)
     made.add_argument(
@@ -82,7 +89,7 @@ def _lint(commands: "Commands") -> None:
         "Read a training script, without running it, and tell where it breaks the contract.\n"
         "docs/write-a-script.md explains each rule. Exit code 2 if there are errors; warnings alone are 0.",
     )
-    made.add_argument("script", type=Path, metavar="SCRIPT")
+    made.add_argument("script", type=Path, metavar="SCRIPT", help="the training script, a Python file")
     made.add_argument("-f", "--file", metavar="FILE", help="job whose parameters the script must declare")
 
 

@@ -7,7 +7,7 @@ put in.
 import re
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ from autosearch.api.errors import InvalidInputError, Problem
 from autosearch.api.job import AutoSearchJob
 from autosearch.api.loading import parse_job
 from autosearch.api.manifest_yaml import load_one
+from autosearch.api.template_rules import trial_container
 from autosearch.api.vendor import DATA_ACCESS, convert, is_vendor
 
 
 def read_document(file: str) -> dict[str, Any]:
     """Read one YAML document; `-` is standard input."""
     if file == "-":
-        return load_one(sys.stdin.read(), "standard input")
+        return load_one(sys.stdin.read() if sys.stdin else "", "standard input")
     try:
         return load_one(Path(file).read_text(encoding="utf-8"), file)
     except (OSError, UnicodeDecodeError) as error:
@@ -85,10 +86,10 @@ def _override(document: dict[str, Any], *, name: str | None, words: list[str] | 
 
 
 def _set_command(spec: dict[str, Any], words: list[str]) -> None:
-    pod = spec.setdefault("template", {}).setdefault("spec", {})
-    containers = pod.setdefault("containers", [{"name": "trial"}])
-    mappings = [container for container in containers if isinstance(container, Mapping)]
-    chosen = next((c for c in mappings if c.get("name") == "trial"), mappings[0] if mappings else None)
-    if isinstance(chosen, dict):
+    template = spec.setdefault("template", {})
+    if isinstance(template, dict) and isinstance(template.setdefault("spec", {}), dict):
+        template["spec"].setdefault("containers", [{"name": "trial"}])
+    chosen = trial_container(template)
+    if chosen is not None:
         chosen["command"] = words
         chosen.pop("args", None)

@@ -3,6 +3,7 @@
 import argparse
 import json
 
+from autosearch.cli.output import console
 from autosearch.local.runner import open_results
 
 
@@ -12,9 +13,7 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"job": job.to_dict(), "trials": [trial.to_dict() for trial in trials]}))
         return 0
-    from rich.console import Console
-
     from autosearch.views.table import print_results
 
-    print_results(Console(), job, trials)
+    print_results(console(), job, trials)
     return 0

@@ -2,10 +2,15 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from autosearch.api.errors import AutoSearchError
+from autosearch.api.job import AutoSearchJob
 from autosearch.api.meta import find_condition, is_true
+from autosearch.api.trial import Trial
 from autosearch.cli.files import read_job
+from autosearch.cli.output import console, fall_silent
 from autosearch.local.live_view import LiveView
 from autosearch.local.runner import SearchInterruptedError, open_results, run_search
 from autosearch.views.live import LiveProgress
@@ -15,8 +20,6 @@ INTERRUPTED = 130
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the search; 0 complete, 1 failed, 130 interrupted or suspended."""
-    from rich.console import Console
-
     data = {"trainData": arguments.train_data, "testData": arguments.test_data}
     job, notes = read_job(
         arguments.file,
@@ -27,9 +30,8 @@ def main(arguments: argparse.Namespace) -> int:
     )
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
-    progress = LiveProgress(Console(force_terminal=False if arguments.plain else None))
-    if _is_finished(arguments.output):
-        print(f"the search in {arguments.output} is finished; give another --output to search again")
+    progress = LiveProgress(console(plain=arguments.plain))
+    finished_before = _is_finished(arguments.output)
     try:
         run_search(
             job,
@@ -43,7 +45,11 @@ def main(arguments: argparse.Namespace) -> int:
         _show_end(arguments.output, progress)
         print(f"autosearch: {error}", file=sys.stderr)
         return INTERRUPTED
-    return _show_end(arguments.output, progress)
+    code = _show_end(arguments.output, progress)
+    if finished_before:
+        told = "has failed; once the script is mended" if code else "is finished; to search again"
+        print(f"the search in {arguments.output} {told}, give another --output")
+    return code
 
 
 class _Watcher:
@@ -58,28 +64,44 @@ class _Watcher:
             print(f"note: {view.notice}", file=sys.stderr)
             self._notice = view.notice
         trials = list(view.trials.values())
-        self._progress.update(view.job, trials, view.now, running=view.runs, draining=view.draining)
+        try:
+            self._progress.update(view.job, trials, view.now, running=view.runs, draining=view.draining)
+        except BrokenPipeError:
+            # Nobody watches any more, which is no reason to end a search.
+            fall_silent()
 
 
 def _is_finished(output: Path) -> bool:
-    if not (output / "job.json").exists():
+    try:
+        job, _ = open_results(output)
+    except AutoSearchError:
+        # There is none, or something is wrong with it, which the run itself tells.
         return False
-    job, _ = open_results(output)
     return is_true(job.status.conditions, "Finished")
 
 
 def _show_end(output: Path, progress: LiveProgress) -> int:
     """Leave the summary and the report page behind, and give the exit code that the search's state asks for."""
-    from autosearch.views.report import write_report
-
     job, trials = open_results(output)
     progress.finish(job, trials)
-    print(f"report  {write_report(job, trials, output / 'report.html')}")
+    if any(trial.status.failed_attempts for trial in trials):
+        print(f"logs    {output / 'logs'}")
+    _write_page(job, trials, output)
     failed = find_condition(job.status.conditions, "Failed")
     if failed is not None and failed.status == "True":
-        print(f"autosearch: {failed.reason}: {failed.message}", file=sys.stderr)
+        print(f"autosearch: the search failed ({failed.reason}); what it says is above", file=sys.stderr)
         return 1
-    if job.spec.suspend:
+    if job.spec.suspend and not is_true(job.status.conditions, "Finished"):
         print("autosearch: the job is suspended; set `suspend: false` and run the same command again", file=sys.stderr)
         return INTERRUPTED
     return 0
+
+
+def _write_page(job: AutoSearchJob, trials: Sequence[Trial], output: Path) -> None:
+    """Write the report page; a search is no worse for a page that does not fit on the disk."""
+    from autosearch.views.report import write_report
+
+    try:
+        print(f"report  {write_report(job, trials, output / 'report.html')}")
+    except OSError as error:
+        print(f"autosearch: the report page cannot be written ({error.strerror})", file=sys.stderr)

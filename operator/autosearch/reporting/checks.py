@@ -122,7 +122,7 @@ def check_progress(message: Message, expect: Expectation) -> ProgressReport:
     check_sender(message, expect)
     step = message.get("step")
     if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step <= LARGEST_STEP:
-        raise Refused(f"step: found {shown(step)}, write a whole number from 0 on, such as the epoch")
+        raise Refused(f"step: found {shown(step)}, write a whole number from 0 to {LARGEST_STEP}, such as the epoch")
     return ProgressReport(
         step=step,
         metrics=numbers("metrics", message.get("metrics")),

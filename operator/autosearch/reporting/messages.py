@@ -22,8 +22,8 @@ REPORT_BYTES = 2_000
 PATH_BYTES = 400
 METRICS = 8
 LINE_BYTES = 64 * 1024
-LARGEST_STEP = 2**53 - 1
-"""The largest integer that every JSON reader keeps exactly."""
+LARGEST_STEP = 2**31 - 1
+"""The largest step that a Trial's status can hold."""
 
 _QUOTED = 120
 

@@ -22,6 +22,7 @@ from autosearch.api.parameters import (
     Parameter,
     canonical_value,
     contains,
+    value_count,
 )
 from autosearch.api.trial import Values
 
@@ -58,16 +59,7 @@ class Dimension:
     @cached_property
     def count(self) -> int | None:
         """Number of legal values; None for a continuous range."""
-        domain = self.domain
-        if isinstance(domain, Boolean):
-            return 2
-        if isinstance(domain, Categorical):
-            return len(domain.choices)
-        if isinstance(domain, Discrete):
-            return len(domain.values)
-        if isinstance(domain, IntRange):
-            return (domain.max - domain.min) // (domain.step or 1) + 1
-        return None if domain.step is None else int((domain.max - domain.min) / domain.step + 1e-9) + 1
+        return value_count(self.parameter)
 
     def at(self, index: int) -> Scalar:
         """Give the value at an index below `count`."""
