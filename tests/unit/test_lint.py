@@ -184,6 +184,7 @@ BROKEN = {
     "AS024e": lambda: lint(
         PLAIN.replace("args.output_dir = os", "folder = os"),
     ),
+    "AS025w": lambda: lint(early_stopping=True),
     "AS030e": lambda: lint_pbt(
         without(PBT, "resume_checkpoint_path").replace("args.resume_checkpoint_path", "args.resume")
         + "\nprint('resume_checkpoint_path')\n"
@@ -346,6 +347,23 @@ def test_near_miss_of_a_parameter_is_named():
     (found,) = lint(changed(PLAIN, '"--depth"', '"--dept"'))
     assert "`--dept`" in found.message
     assert found.fix == 'write `parser.add_argument("--depth", type=int)`'
+
+
+def test_a_missing_boolean_is_given_a_type_that_reads_it():
+    """What AS004 says to write for a boolean is accused by no other rule."""
+    [found] = lint(without(PLAIN, "use_bn").replace(" * args.use_bn", ""))
+    line = re.search(r"`(parser\.add_argument.*)`", found.fix)[1]
+    assert (
+        lint(changed(PLAIN, 'parser.add_argument("--use_bn", type=lambda text: text == "True", default=True)', line))
+        == []
+    )
+
+
+def test_a_script_that_reports_progress_may_be_stopped_early():
+    """With a call of `report_progress` nothing is said about early stopping; nor where the job has none."""
+    reporting = changed(PLAIN, "    pickle.dump", "    report_progress(1, {args.metric: value})\n    pickle.dump")
+    assert lint(reporting, early_stopping=True) == []
+    assert lint(PLAIN) == []
 
 
 def test_hyphen_in_a_parameter_is_named():

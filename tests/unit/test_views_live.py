@@ -13,7 +13,7 @@ from tests.unit.view_samples import START, still_running, tpe_search
 from autosearch.api.meta import with_condition
 from autosearch.engine.snapshot import Run
 from autosearch.views.live import HEARTBEAT_SECONDS, LiveProgress
-from autosearch.views.tally import Tally, seconds_left
+from autosearch.views.scoreboard import Scoreboard, seconds_left
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,41 @@ def test_improvements_are_marked(search):
     values = [float(line.split("acc=")[1].split()[0]) for line in lines]
     assert values == sorted(values)
     assert values[-1] == 0.96454
+
+
+def test_improvements_seen_in_one_look_are_each_marked(search):
+    """However rarely somebody looks, the same trials are marked as those that were the best when they finished."""
+    often = [line for line in watched(search, range(0, 1700, 2)) if "(best so far)" in line]
+    rarely = [line for line in watched(search, [0, 1000, 1700]) if "(best so far)" in line]
+    assert rarely == often
+    assert len(often) > 3
+
+
+def test_a_search_that_goes_on_does_not_tell_again_what_it_has(search):
+    """Looked at for the first time with finished trials, a search says how many in one line."""
+    lines = watched(search, [700, 701, 1000])
+    assert lines[0] == "going on: 29 of 60 trials are finished"
+    assert lines[1].startswith("[30/60]")
+
+
+def test_the_wish_to_end_is_acknowledged_once_in_a_line(search):
+    """Outside of a terminal the first Ctrl-C is answered with what a second one does."""
+    out = console()
+    progress = LiveProgress(out)
+    for second in range(700, 720):
+        progress.update(*still_running(search, 700), at(second), draining=second >= 705)
+    assert out.file.getvalue().count("ending after the running trials; press Ctrl-C again to stop now") == 1
+
+
+def test_a_narrow_terminal_shows_the_time_left_and_the_last_failure(search):
+    """On 70 columns the estimate is not cut off, and the last failure is quoted with its trial."""
+    out = Console(file=io.StringIO(), width=70, force_terminal=True, color_system=None)
+    progress = LiveProgress(out)
+    progress.update(*still_running(search, 1640), at(1640))
+    text = out.file.getvalue()
+    assert "<1 min left" in text
+    assert "✗ trial 0-41 failed  out of memory" in text
+    progress.finish(*search)
 
 
 def test_silence_is_broken_by_a_heartbeat_but_not_more_often(search):
@@ -117,13 +152,13 @@ def test_no_color_is_respected(search, monkeypatch):
 def test_the_estimate_divides_the_rest_among_the_slots():
     """Twelve trials of ten seconds each, two of them half done, on two slots take another 55 seconds."""
     _, trials = tpe_search(12)
-    tally = Tally(maximize=True)
-    tally.look(trials[:4])
-    tally.seconds = 40.0
-    assert seconds_left(tally, 16, 2, [5.0, 5.0]) == pytest.approx(55.0)
-    assert seconds_left(tally, None, 2, []) is None
-    assert seconds_left(tally, 4, 2, []) == 0.0
-    assert seconds_left(Tally(maximize=True), 16, 2, []) is None
+    scores = Scoreboard(maximize=True)
+    scores.look(trials[:4])
+    scores.seconds = 40.0
+    assert seconds_left(scores, 16, 2, [5.0, 5.0]) == pytest.approx(55.0)
+    assert seconds_left(scores, None, 2, []) is None
+    assert seconds_left(scores, 4, 2, []) == 0.0
+    assert seconds_left(Scoreboard(maximize=True), 16, 2, []) is None
 
 
 @pytest.mark.parametrize("terminal", [False, True])

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ from tests.unit.view_samples import (
     START,
     TPE_PARAMETERS,
     attempt,
+    failed_search,
     job_of,
     pbt_search,
     stamp,
@@ -21,11 +23,12 @@ from tests.unit.view_samples import (
 )
 
 from autosearch.views import report
+from autosearch.views.again import again_command, again_place
 from autosearch.views.plots import curves, history, importance, lineage, parallel, schedule, timeline
 from autosearch.views.plots.ancestry import Ancestry
 from autosearch.views.plots.bezier import between, curve
 from autosearch.views.plots.figure import ValueScale
-from autosearch.views.sections import again_command
+from autosearch.views.plots.ticks import log_ticks
 from autosearch.views.standing import Standing
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -101,13 +104,64 @@ def test_the_command_is_safe_to_paste():
     assert again_command(job, trial) == "python train.py \\\n  '--note=a b; rm -rf '\"'\"'x'\"'\"''"
 
 
+def test_the_command_of_a_pbt_trial_goes_on_from_its_parents_checkpoint(pbt):
+    """With PBT the checkpoint and the interval are passed, and the folder that must be there is named."""
+    job, trials = pbt
+    best = next(trial for trial in trials if trial.name == job.status.best.trial_name)
+    settings = job.spec.algorithm.pbt.replace(perturb_interval=3)
+    job = job.replace(spec=job.spec.replace(algorithm=job.spec.algorithm.replace(pbt=settings)))
+    command = again_command(job, best)
+    assert f"--resume_checkpoint_path=./output/{best.spec.resume.checkpoint_path}" in command
+    assert command.endswith("--perturb_interval=3")
+    assert again_place(job, best) == "in a folder that holds the script and this search's output"
+
+
+def test_the_command_of_a_script_that_reads_its_environment_sets_it():
+    """With `arguments: None` values stand in front of the command, and references to them are filled in."""
+    volume = {"volume": {"emptyDir": {}}}
+    spec = {"objective": {"metric": "m", "direction": "Maximize"}, "maxTrials": 1, "arguments": "None"}
+    job = job_of("shell", [{"name": "lr", "float": {"min": 0, "max": 1}}], spec | {"trainData": volume}, {})
+    job.spec.template["spec"]["containers"][0]["args"] = ["--rate", "$(AUTOSEARCH_PARAM_lr)"]
+    trial = trial_of("shell", 0, "0-0", {"parameters": {"lr": 0.5}}, {})
+    lines = again_command(job, trial).split(" \\\n  ")
+    assert lines[0] == "env"
+    assert "AUTOSEARCH_PARAM_lr=0.5" in lines
+    assert lines[-1] == "python train.py --rate 0.5"
+    assert again_place(job, trial) == "in a folder that holds the script and train_data"
+
+
+def test_a_failed_search_says_first_why():
+    """The failures come before the plots, the last line of a log before the rest; every trial is accounted for."""
+    page = shell(report.render(*failed_search(), NOW))
+    assert page.index('id="failures"') < page.index('id="timeline"')
+    assert page.index('href="#failures"') < page.index('href="#timeline"')
+    last = page.index('<pre class="last">RuntimeError: CUDA out of memory')
+    assert last < page.index("<pre>Traceback (most recent call last):\n  File")
+    assert "no trial has succeeded yet" not in page
+    tiles = re.findall(r"<strong>([^<]*)</strong><span>([^<]*)</span>", page)
+    assert tiles[:3] == [("0 / 16", "trials succeeded"), ("6", "failed"), ("1", "stopped")]
+    assert "<code>logs/0-5.log</code>" in page
+
+
+def test_a_model_below_the_page_is_named_as_seen_from_there(tpe, tmp_path):
+    """A local model's absolute path is shown relative to the page's folder; an address elsewhere stays as it is."""
+    job, trials = tpe
+    best = job.status.best.replace(model_uri=str(tmp_path / "output" / "0-43"))
+    local = job.replace(status=job.status.replace(best=best))
+    page = report.write_report(local, trials, tmp_path / "report.html", now=NOW).read_text(encoding="utf-8")
+    assert "<pre>output/0-43</pre>" in page
+    assert str(tmp_path) not in page
+    other = report.write_report(local, trials, tmp_path / "pages" / "report.html", now=NOW).read_text(encoding="utf-8")
+    assert str(tmp_path / "output" / "0-43") in other
+
+
 def evil_search():
     """A search all of whose free texts try to break out."""
     parameters = [{"name": "kernel", "categorical": {"choices": [EVIL, "$ink"]}}]
     spec = {"objective": {"metric": "<b>acc</b>", "direction": "Maximize"}, "maxTrials": 3}
     condition = {"type": "Failed", "status": "True", "lastTransitionTime": stamp(9), "reason": "Bad", "message": EVIL}
     job = job_of("evil", parameters, spec, {"state": "Failed", "conditions": [condition]})
-    run = attempt("0-0", 0, 5, "Error", message=EVIL, exitCode=1)
+    run = attempt("0-0", 0, 5, "ScriptFailed", message=EVIL, exitCode=1)
     failed = {"state": "Failed", "attempts": [run], "attemptCount": 1, "completionTime": stamp(5)}
     good = {"value": 0.5, "modelPath": EVIL, "attempts": [attempt("0-1", 0, 5)], "completionTime": stamp(6)}
     seen = [{"step": 1, "metrics": {"<b>acc</b>": 0.4}}]
@@ -144,8 +198,10 @@ def test_a_search_without_any_trial_has_a_report(tpe):
     job, _ = tpe
     job = job.replace(status=job.status.replace(best=None))
     text = shell(report.render(job, [], NOW))
-    assert "no trial has succeeded yet" in text
+    assert "<b>no trial has succeeded</b>" in text
     assert "Not shown" in text
+    going_on = job.replace(status=job.status.replace(state="Running", completion_time=None))
+    assert "no trial has succeeded yet" in shell(report.render(going_on, [], NOW))
 
 
 def test_a_search_whose_trials_all_failed_has_a_report(tpe):
@@ -155,7 +211,7 @@ def test_a_search_whose_trials_all_failed_has_a_report(tpe):
     failed = [trial for trial in trials if trial.status.state == "Failed"]
     page = report.render(job, failed, NOW)
     assert "CUDA out of memory" in shell(page)
-    assert {figure["key"] for figure in island(page, "figures")} == {"history", "timeline"}
+    assert {figure["key"] for figure in island(page, "figures")} == {"timeline"}
 
 
 def test_one_trial_is_enough(tpe):
@@ -200,15 +256,35 @@ def test_the_report_is_replaced_at_once(tpe, tmp_path, monkeypatch):
 def test_history_shows_each_finished_trial_once_and_a_best_that_only_rises(tpe):
     """Every finished trial is one mark; the line of the best never falls and ends at the best value."""
     figure = history.figure(Standing(*tpe))
-    marks = {trace["name"]: trace for trace in figure.data}
-    assert {name: len(trace["x"]) for name, trace in marks.items() if name != "best so far"} == {
+    counts = Counter(trace["name"] for trace in figure.data for _ in trace["x"] if trace["name"] != "best so far")
+    assert counts == {
         "succeeded": 49,
         "stopped early": 8,
         "failed": 3,
     }
-    best = marks["best so far"]["y"]
+    best = next(trace["y"] for trace in figure.data if trace["name"] == "best so far")
     assert best == sorted(best)
     assert best[-1] == 0.96454
+
+
+@pytest.mark.parametrize("direction", ["Maximize", "Minimize"])
+def test_poor_values_do_not_squeeze_the_history(tpe, direction):
+    """Values far worse than the good ones stand as arrows at the edge of the range, and are counted."""
+    job, trials = tpe
+    sign = 1 if direction == "Maximize" else -1
+    objective = job.spec.objective.replace(direction=direction, target=None)
+    job = job.replace(spec=job.spec.replace(objective=objective), status=job.status.replace(best=None))
+    some = [trial for trial in trials if trial.status.state == "Succeeded"][:20]
+    values = [sign * v for v in (0.1, 0.33, 0.2, 0.25, *(0.95 + i / 500 for i in range(16)))]
+    poor = [t.replace(status=t.status.replace(value=v)) for t, v in zip(some, values, strict=True)]
+    figure = history.figure(Standing(job, poor))
+    low, high = figure.layout["yaxis"]["range"]
+    assert high - low < 0.2
+    points = [trace for trace in figure.data if trace["name"] == "succeeded"]
+    assert [len(trace["x"]) for trace in points] == [16, 4]
+    assert all(low <= y <= high for trace in points for y in trace["y"])
+    assert points[1]["marker"]["symbol"] == ("arrow-down" if direction == "Maximize" else "arrow-up")
+    assert "4 poor values beyond the drawn range" in figure.note
 
 
 def test_parallel_coordinates_draw_every_succeeded_trial(tpe):
@@ -254,6 +330,19 @@ def test_no_slot_runs_two_attempts_at_once_and_idle_time_counts(tpe):
     assert timeline.busy_share(spans) == pytest.approx(busy)
 
 
+@pytest.mark.parametrize(
+    ("reason", "kind"), [("ScriptFailed", "Again"), ("TimedOut", "Again"), ("Evicted", "Lost"), ("Suspended", "Lost")]
+)
+def test_attempts_that_failed_are_told_from_those_that_were_lost(tpe, reason, kind):
+    """Of an attempt that was followed by another the timeline says whether it was the script's own fault."""
+    job, _ = tpe
+    runs = [attempt("0-0", 0, 5, reason), attempt("0-0-r1", 6, 9)]
+    status = {"state": "Succeeded", "value": 0.5, "attempts": runs, "completionTime": stamp(9)}
+    parameters = {"lr": 0.01, "layers": 2, "batch_size": 32, "optimizer": "adam", "dropout": 0.1, "use_bn": True}
+    spans = timeline.slots_of(Standing(job, [trial_of("cifar-tpe", 0, "0-0", {"parameters": parameters}, status)]))
+    assert [span.kind for span in spans] == [kind, "Succeeded"]
+
+
 def test_lineage_has_an_arrow_for_each_inheritance_and_no_other(pbt):
     """Arrows are the trials whose checkpoint came from another member; the winner's own are orange."""
     standing = Standing(*pbt)
@@ -290,7 +379,26 @@ def test_the_schedule_is_the_winners_parameters_round_by_round(pbt):
     figures = schedule.figures(standing)
     winner = figures[0].data[1]
     assert winner["y"][:-1] == [trial.spec.parameters["lr"] for trial in chain]
-    assert winner["x"] == list(range(len(chain) + 1))
+    assert winner["x"][:-1] == list(range(len(chain)))
+    axis = figures[0].layout["xaxis"]
+    assert axis["tickvals"] == list(range(len(chain)))
+    assert winner["x"][-1] <= axis["range"][1] < len(chain)
+
+
+def test_marks_of_a_schedule_are_values_that_the_parameter_may_have():
+    """Discrete values stand at their own marks, a logarithmic axis has decades, or 1, 2 and 5 between few of them."""
+    discrete = {"name": "batch_size", "discrete": {"values": [16, 32, 64, 128]}}
+    spec = {"objective": {"metric": "acc", "direction": "Maximize"}, "algorithm": {"pbt": {"rounds": 1}}}
+    job = job_of("axes", [discrete], spec | {"output": {"volume": {"emptyDir": {}}}}, {})
+    status = {"state": "Succeeded", "value": 0.5, "completionTime": stamp(5)}
+    trial = trial_of("axes", 0, "0-0", {"parameters": {"batch_size": 64}}, status)
+    [figure] = schedule.figures(Standing(job, [trial]))
+    assert figure.layout["yaxis"]["categoryarray"] == ["16", "32", "64", "128"]
+    assert set(figure.data[1]["y"]) == {"64"}
+    assert log_ticks(0.0001, 0.1)[1] == ["0.0001", "0.001", "0.01", "0.1"]
+    assert log_ticks(16, 128)[1] == ["20", "50", "100"]
+    assert len(log_ticks(1e-12, 1e12)[0]) <= 7
+    assert log_ticks(0.23, 0.24)[0] == [0.23, 0.24]
 
 
 def test_a_circle_of_parents_ends(pbt):

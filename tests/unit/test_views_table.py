@@ -5,7 +5,7 @@ import time
 
 import pytest
 from rich.console import Console
-from tests.unit.view_samples import pbt_search, tpe_search
+from tests.unit.view_samples import failed_search, pbt_search, tpe_search
 
 from autosearch.views.standing import Standing
 from autosearch.views.table import plain_table, print_results
@@ -82,7 +82,18 @@ def test_a_search_without_trials_has_a_table_and_a_summary():
     job, _ = pbt_search()
     bare = job.replace(status=job.status.replace(best=None))
     for options in ({}, {"force_terminal": True, "width": 80}):
-        assert "no trial has succeeded yet" in printed(bare, [], **options)
+        assert "best    no trial has succeeded\n" in printed(bare, [], **options)
+
+
+def test_failures_name_their_logs_and_the_summary_quotes_the_last_line():
+    """Each failed trial's row names the log file; of a traceback the summary has the last line alone."""
+    text = printed(*failed_search(), width=80)
+    rows = [line for line in text.splitlines() if "CUDA out of memory" in line and "use_bn=" in line]
+    assert len(rows) == 6
+    assert all(f"(log: logs/0-{number}.log)" in row for number, row in enumerate(rows))
+    assert "exit code 1\n        RuntimeError: CUDA out of memory" in text
+    assert "Traceback" not in text
+    assert "log     logs/0-5.log of trial 0-5, which failed last" in text
 
 
 def test_a_terminal_gets_a_readable_number_of_rows():

@@ -6,6 +6,7 @@ import pytest
 from tests.unit.view_samples import START, TPE_PARAMETERS, TRACEBACK, attempt, stamp, tpe_search, trial_of
 
 from autosearch.api.parameters import Parameter
+from autosearch.engine.ending import BROKEN_REASONS
 from autosearch.views import wording
 
 PARAMETERS = [Parameter.from_dict(data) for data in TPE_PARAMETERS]
@@ -86,7 +87,7 @@ def test_domains_are_described():
 
 def test_a_crash_is_explained_by_the_last_line_of_its_log():
     """The reason of a failed trial says what happened, the exit code, and the last line of the log."""
-    run = attempt("0-0", 0, 9, "Error", message=TRACEBACK, exitCode=1)
+    run = attempt("0-0", 0, 9, "ScriptFailed", message=TRACEBACK, exitCode=1)
     reason = wording.why(ended("Failed", attempts=[run]))
     assert reason.startswith("the script failed (exit code 1): RuntimeError: CUDA out of memory")
 
@@ -95,6 +96,33 @@ def test_running_out_of_memory_is_said_in_words():
     """`OOMKilled` with exit code 137 is called out of memory, without the code."""
     run = attempt("0-0", 0, 9, "OOMKilled", exitCode=137)
     assert wording.why(ended("Failed", attempts=[run])) == "out of memory"
+
+
+# What the engine and the local runner write, beside what the engine's own tables hold.
+WRITTEN = {"Reported", "ScriptFailed", "Diverged", "TimedOut", "HungAfterReport", "EarlyStopped", "SearchEnded"}
+WRITTEN |= {"Suspended", "Interrupted", "Lost", "OOMKilled", "DirectoryExists", *BROKEN_REASONS}
+
+
+@pytest.mark.parametrize("reason", sorted(WRITTEN))
+def test_every_reason_that_is_written_is_said_in_words(reason):
+    """A reason of an attempt is told in words, not as the one word for programs."""
+    assert wording.REASON_WORDS[reason][0].islower()
+
+
+def test_a_failure_keeps_its_reason_whatever_the_log_says_last():
+    """The engine's condition ends with the log's last line; how the script ended is told before it."""
+    message = "the script ended with exit code 0 but never reported\nepoch 9: saved"
+    said = {"type": "Failed", "status": "True", "lastTransitionTime": stamp(9), "reason": "NoReport"}
+    run = attempt("0-0", 0, 9, "NoReport", message=message, exitCode=0)
+    trial = ended("Failed", attempts=[run], conditions=[said | {"message": message}])
+    assert wording.why(trial) == "ended without a report: epoch 9: saved"
+
+
+def test_an_early_stop_is_explained_by_its_final_condition():
+    """The engine ends an early stop as `Complete` with the rule's sentence."""
+    said = {"type": "Complete", "status": "True", "lastTransitionTime": stamp(9), "reason": "EarlyStopped"}
+    trial = ended("EarlyStopped", conditions=[said | {"message": "0.3 at step 4 is worse than the median"}])
+    assert wording.why(trial) == "0.3 at step 4 is worse than the median"
 
 
 def test_a_condition_wins_over_the_attempt():
@@ -106,7 +134,7 @@ def test_a_condition_wins_over_the_attempt():
 
 def test_a_success_needs_no_reason():
     """A succeeded trial has no reason, whatever its attempts say."""
-    run = attempt("0-0", 0, 9, "Error", message="crashed at exit", exitCode=139)
+    run = attempt("0-0", 0, 9, "Reported", message="crashed at exit", exitCode=139)
     assert wording.why(ended("Succeeded", value=0.5, attempts=[run])) == ""
 
 

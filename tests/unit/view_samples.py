@@ -59,7 +59,7 @@ def trial_of(job: str, number: int, identity: str, spec: dict[str, Any], status:
     return Trial.from_dict(data)
 
 
-def attempt(identity: str, start: float, end: float | None, reason: str = "Completed", **more: Any) -> dict[str, Any]:
+def attempt(identity: str, start: float, end: float | None, reason: str = "Reported", **more: Any) -> dict[str, Any]:
     """Make the record of one run."""
     times = {"startTime": stamp(start)} | ({"endTime": stamp(end)} if end is not None else {})
     return {"id": identity, "podUID": f"uid-{identity}", "reason": reason if end is not None else "", **times, **more}
@@ -107,7 +107,7 @@ def _tpe_status(number: int, start: float, parameters: dict[str, Any], rng: rand
     base: dict[str, Any] = {"startTime": stamp(start), "attemptCount": 1}
     if number in (7, 33, 41):
         oom = number == 41
-        reason, message, code = ("OOMKilled", "", 137) if oom else ("Error", TRACEBACK, 1)
+        reason, message, code = ("OOMKilled", "", 137) if oom else ("ScriptFailed", TRACEBACK, 1)
         first = attempt(identity, start, start + 14, reason, message=message, exitCode=code)
         second = attempt(f"{identity}-r1", start + 16, start + 31, reason, message=message, exitCode=code)
         return base | {
@@ -208,6 +208,31 @@ def _best(trial: Trial) -> dict[str, Any]:
     return best | ({"modelPath": path, "modelURI": f"pvc://results/team-a/{path}"} if path else {})
 
 
+def failed_search() -> tuple[AutoSearchJob, list[Trial]]:
+    """A search that ended because nothing succeeded: six trials failed, one was stopped with it, nine never began."""
+    rng, made = random.Random(3), []
+    space = SearchSpace.of(job_of("x", TPE_PARAMETERS, _TPE_SPEC | {"maxTrials": 1}, {}).spec.parameters)
+    for number in range(7):
+        start, state = 12.0 * (number // 2) + number, "Stopped" if number == 6 else "Failed"
+        run = attempt(f"0-{number}", start, start + 9, "ScriptFailed", message=TRACEBACK, exitCode=1)
+        if number == 6:
+            run = attempt("0-6", start, start + 3, "SearchEnded", exitCode=143)
+        times = {"startTime": stamp(start), "completionTime": stamp(start + 9.5)}
+        status = {"state": state, "attempts": [run], "attemptCount": 1, "failedAttempts": int(number != 6), **times}
+        made.append(trial_of("cifar-tpe", number, f"0-{number}", {"parameters": dict(space.draw(rng))}, status))
+    job, _ = finished_job("cifar-tpe", TPE_PARAMETERS, _TPE_SPEC | {"maxTrials": 16, "parallelTrials": 2}, made)
+    said = "6 trials failed, maxFailedTrials is 5; the last one, trial 0-5: it ended with exit code 1"
+    condition = {
+        "type": "Failed",
+        "status": "True",
+        "lastTransitionTime": stamp(60),
+        "reason": "MaxFailedTrialsExceeded",
+    }
+    data = job.to_dict()
+    data["status"] |= {"state": "Failed", "conditions": [condition | {"message": f"{said}\n{TRACEBACK}"}]}
+    return AutoSearchJob.from_dict(data), made
+
+
 PBT_PARAMETERS = [
     {"name": "lr", "float": {"min": 0.0001, "max": 0.3, "scale": "Log"}},
     {"name": "momentum", "float": {"min": 0.5, "max": 0.99}},
@@ -255,7 +280,7 @@ class _Population:
         self, identity: str, parent: Trial | None, parameters: dict[str, Any], start: float, end: float
     ) -> dict[str, Any]:
         if identity in ("2-5", "3-1"):
-            run = attempt(identity, start, start + 20, "Error", message=TRACEBACK, exitCode=1)
+            run = attempt(identity, start, start + 20, "ScriptFailed", message=TRACEBACK, exitCode=1)
             failed = {"state": "Failed", "attempts": [run], "attemptCount": 1, "failedAttempts": 1}
             return failed | {"startTime": stamp(start), "completionTime": stamp(start + 21)}
         before = parent.status.value if parent is not None and parent.status.value is not None else 0.34

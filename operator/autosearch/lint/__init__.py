@@ -18,7 +18,7 @@ from autosearch.lint.contract_rules import (
 )
 from autosearch.lint.inference_rules import check_inference
 from autosearch.lint.parameter_rules import check_bool_traps, check_parameter
-from autosearch.lint.report_rules import check_inheritance, check_report, check_resume
+from autosearch.lint.report_rules import check_inheritance, check_progress, check_report, check_resume
 from autosearch.lint.rules import RULES, Finding, finding
 from autosearch.lint.script import Place, Script, read_script
 
@@ -37,6 +37,7 @@ def lint_source(
     inference_sources: Mapping[str, str] = _NONE,
     perturb_interval: bool = False,
     resumes: bool = False,
+    early_stopping: bool = False,
 ) -> list[Finding]:
     """Checks a script against the contract.
 
@@ -44,11 +45,11 @@ def lint_source(
         source, filename: the script's text and name.
         parameters: as in `spec.parameters`; None when no job is known, then parameters are not checked.
         algorithm: the job's, such as `pbt`; None when unknown.
-        framework: the job's `framework`; only PyTorch has rules of its own.
-        metric: name of the job's metric; None when unknown.
+        framework, metric: the job's; None when unknown. Of the frameworks only PyTorch has rules of its own.
         inference_sources: the other Python files beside the script, name -> text: inference code and imported modules.
         perturb_interval: the job passes `--perturb_interval`.
         resumes: the job passes `--resume_checkpoint_path` though it is not PBT (`retryFrom: LastCheckpoint`).
+        early_stopping: the job has `earlyStopping`.
 
     Returns:
         Findings by line; a file that is no Python gives a finding too, never an exception.
@@ -60,11 +61,10 @@ def lint_source(
     found = [
         *_argument_findings(script, parameters, algorithm, perturb_interval, resumes),
         *check_report(script, metric),
+        *(check_progress(script) if early_stopping else ()),
+        *_inheritance_findings(script, algorithm),
     ]
-    if algorithm in {None, "pbt"} and (algorithm == "pbt" or "resume_checkpoint_path" in script.flags):
-        found += check_inheritance(script, certain=algorithm == "pbt")
-    if framework == "PyTorch":
-        found += check_inference(source, inference_sources)
+    found += check_inference(source, inference_sources) if framework == "PyTorch" else ()
     return sorted(dict.fromkeys(found), key=lambda each: (each.line, each.rule_id, each.message))
 
 
@@ -90,6 +90,11 @@ def _argument_findings(
     passed |= {"perturb_interval"} if perturb_interval else set()
     yield from check_never_passed(script, None if parameters is None else passed)
     yield from check_parsing(script)
+
+
+def _inheritance_findings(script: Script, algorithm: str | None) -> Iterator[Finding]:
+    if algorithm == "pbt" or (algorithm is None and "resume_checkpoint_path" in script.flags):
+        yield from check_inheritance(script, certain=algorithm == "pbt")
 
 
 def _syntax(error: SyntaxError) -> Finding:

@@ -13,9 +13,8 @@ from autosearch.lint.rules import Finding, finding
 from autosearch.lint.script import Declared, Place, Script
 
 KINDS = ("float", "int", "discrete", "categorical", "boolean")
-_BOOLEAN_FIX = (
-    'write `type=lambda text: text == "True"`, or take the text with `choices=["True", "False"]` and compare it'
-)
+_BOOLEAN_TYPE = 'lambda text: text == "True"'
+_BOOLEAN_FIX = f'write `type={_BOOLEAN_TYPE}`, or take the text with `choices=["True", "False"]` and compare it'
 _MOST_CHOICES = 10_000
 
 
@@ -54,7 +53,9 @@ def one_value(name: str, flag: Flag, place: Place) -> Finding | None:
 
 
 def _fitting_type(kind: str, domain: Mapping[str, Any]) -> str:
-    if kind in {"categorical", "boolean"}:
+    if kind == "boolean":
+        return _BOOLEAN_TYPE
+    if kind == "categorical":
         return "str"
     whole = kind == "int" or (kind == "discrete" and all(float(value).is_integer() for value in domain["values"]))
     return "int" if whole else "float"

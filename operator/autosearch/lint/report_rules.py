@@ -1,6 +1,6 @@
 """Does the script report its result as the contract has it?
 
-Owns: rules AS020 to AS024 and, for PBT, AS030 to AS034.
+Owns: rules AS020 to AS025 and, for PBT, AS030 to AS034.
 """
 
 import ast
@@ -140,6 +140,22 @@ def _check_ids(script: Script) -> Iterator[Finding]:
             yield finding("AS023", place, "the ids are fixed texts, so the report is another trial's", fix)
         elif [last_name(node) for node in given] == list(reversed(_IDS)):
             yield finding("AS023", place, "the two ids are in the wrong order", fix)
+
+
+def check_progress(script: Script) -> Iterator[Finding]:
+    """Check that a script whose job has `earlyStopping` says how far it is (AS025)."""
+    reported = any(True for _ in script.calls("report_progress"))
+    if reported or script.delegates or script.mentions("AUTOSEARCH_SOCKET"):
+        return
+    reports = reports_of(script)
+    place = reports[0][0].place(reports[0][1].lineno) if reports else Place(_last_line(script))
+    yield finding(
+        "AS025",
+        place,
+        "the job has `earlyStopping`, but no call of `report_progress` is seen: nothing will be stopped",
+        "write `if report_progress(epoch, {args.metric: value}).stop: break` in the training loop",
+        "warning",
+    )
 
 
 def check_resume(script: Script, *, passed: bool, interval: bool) -> Iterator[Finding]:

@@ -33,6 +33,7 @@ RULES: dict[str, str] = {
     "AS022": "the report's answer is looked at",
     "AS023": "the report is made under the trial's own ids",
     "AS024": "the model folder of the report is the trial's own",
+    "AS025": "progress is reported where trials may be stopped early",
     "AS030": "PBT: --resume_checkpoint_path is declared",
     "AS031": "PBT: --perturb_interval is declared where it is passed",
     "AS032": "PBT: the report names a checkpoint",

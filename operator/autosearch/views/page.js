@@ -7,7 +7,7 @@
     light: ["#d3e8d8", "#9fd3c0", "#62b9bd", "#3a95b8", "#2a6ba6", "#234186", "#1b1f5e"],
     dark: ["#26364a", "#2a5578", "#2b7894", "#379b9b", "#66bd90", "#aedb83", "#f4f3a0"],
   };
-  const COLOURS = ["ink", "muted", "line", "grid", "lane", "card", "accent", "best", "bad", "early", "running", "lost", "arrow", "edge", "veil"];
+  const COLOURS = ["ink", "muted", "line", "grid", "lane", "card", "accent", "best", "bad", "early", "running", "lost", "again", "arrow", "edge", "veil"];
   const byId = (id) => document.getElementById(id);
   const read = (id) => JSON.parse(byId(id).textContent);
 

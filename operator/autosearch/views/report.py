@@ -18,7 +18,7 @@ from typing import Any
 from autosearch import __version__
 from autosearch.api.job import AutoSearchJob
 from autosearch.api.trial import Trial
-from autosearch.views import sections, trial_rows
+from autosearch.views import failures, sections, trial_rows
 from autosearch.views.plots import curves, history, importance, lineage, parallel, schedule, timeline
 from autosearch.views.plots.ancestry import is_population
 from autosearch.views.plots.figure import Figure
@@ -50,7 +50,7 @@ def write_report(job: AutoSearchJob, trials: Sequence[Trial], path: Path, *, now
     Raises:
         OSError: the file cannot be written.
     """
-    page = render(job, trials, now or datetime.now(UTC))
+    page = render(job, trials, now or datetime.now(UTC), path.parent.resolve())
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -71,12 +71,13 @@ def _umask() -> int:
     return mask
 
 
-def render(job: AutoSearchJob, trials: Sequence[Trial], now: datetime) -> str:
+def render(job: AutoSearchJob, trials: Sequence[Trial], now: datetime, folder: Path | None = None) -> str:
     """Give the page as text.
 
     Args:
         trials: all of the job's trials, in any order.
         now: until when running attempts are counted, and the page's date; timezone-aware.
+        folder: where the page will lie, absolute; paths below it are shown relative to it.
     """
     from plotly.offline import get_plotlyjs  # noqa: PLC0415 - only the report pays for plotly
 
@@ -84,15 +85,17 @@ def render(job: AutoSearchJob, trials: Sequence[Trial], now: datetime) -> str:
     figures = plots(standing)
     small = schedule.figures(standing) if is_population(standing) else []
     there = [figure for figure in figures if not figure.absent]
+    failed, first = failures.failures(standing), failures.decisive(standing)
     return Template(_part("page.html")).substitute(
         title=escape(f"{job.name}: AutoSearch report"),
         style=_part("page.css"),
         navigation=_navigation(standing, there, small),
-        headline=sections.headline(standing),
+        headline=sections.headline(standing, folder),
         tiles=sections.tiles(standing),
         plots=_plots(standing, figures, small),
         trials=trial_rows.table_html(standing) if trials else "",
-        failures=sections.failures(standing),
+        failures_first=failed if first else "",
+        failures="" if first else failed,
         about=sections.about(standing),
         version=escape(__version__),
         made=moment(now),
@@ -142,6 +145,7 @@ def _navigation(standing: Standing, there: list[Figure], small: list[Figure]) ->
     if small:
         links.insert(1, ("schedule", "Schedule"))
     links += [("trials", "Trials")] if standing.trials else []
-    links += [("failures", "Failures")] if standing.counts.get("Failed") else []
+    if standing.counts.get("Failed"):
+        links.insert(0 if failures.decisive(standing) else len(links), ("failures", "Failures"))
     links.append(("about", "About"))
     return "".join(f'<a href="#{key}">{name}</a>' for key, name in links)

@@ -1,58 +1,63 @@
-"""The parts of the report page that are text: headline, tiles, failures, facts of the job.
+"""The parts of the report page that are text: headline, tiles, places of the plots, facts of the job.
 
 Owns: their HTML. Everything that comes from a job or a trial goes through `html.escape`, without exception.
 """
 
 import shlex
 from html import escape
+from pathlib import Path
 
 from autosearch.api.job import AutoSearchJob
 from autosearch.api.parameters import Parameter
 from autosearch.api.trial import Trial
 from autosearch.engine.command_line import trial_container
+from autosearch.views.absence import not_yet
+from autosearch.views.again import again_command, again_place
+from autosearch.views.failures import said
 from autosearch.views.plots.figure import Figure
 from autosearch.views.plots.timeline import busy_share, slots_of
 from autosearch.views.standing import Standing
 from autosearch.views.table import model_line
 from autosearch.views.wording import (
-    NOTHING,
+    STATE_WORDS,
     counted,
     domain_text,
     duration,
     exact,
-    log_tail,
     moment,
     number,
     share,
     short,
-    why,
 )
 
 _TONES = {"Complete": "good", "Running": "calm", "Failed": "bad", "Suspended": "wait", "Pending": "wait"}
-MOST_FAILURES = 50
 
 
-def headline(standing: Standing) -> str:
-    """Give the head of the page: the job, its state, the best trial and how to use it."""
+def headline(standing: Standing, folder: Path | None = None) -> str:
+    """Give the head of the page: the job, its state, the best trial and how to use it.
+
+    Args:
+        folder: where the page will lie; paths below it are shown relative to it.
+    """
     job, objective = standing.job, standing.job.spec.objective
     state = f'<span class="state {_TONES[job.status.state]}">{job.status.state}</span>'
     what = f"{objective.direction} <b>{escape(objective.metric)}</b> with {job.spec.algorithm.name}"
     outcome = standing.outcome
-    said = f'<p class="sub">{escape(outcome.message or outcome.reason)}</p>' if outcome else ""
-    left = f'<h1>{escape(job.name)} {state}</h1><p class="sub">{what}</p>{said}{_best_value(standing)}'
-    return f'<section class="card head" id="best"><div>{left}</div><div>{_best_use(standing)}</div></section>'
+    verdict = said(outcome.message or outcome.reason) if outcome else ""
+    left = f'<h1>{escape(job.name)} {state}</h1><p class="sub">{what}</p>{verdict}{_best_value(standing)}'
+    return f'<section class="card head" id="best"><div>{left}</div>{_best_use(standing, folder)}</section>'
 
 
 def _best_value(standing: Standing) -> str:
     best = standing.best
     if best is None:
-        return f'<div class="value">{NOTHING}<small>no trial has succeeded yet</small></div>'
+        return f'<p class="sub"><b>{not_yet(standing.job, "no trial has succeeded")}</b></p>'
     metric = escape(standing.job.spec.objective.metric)
     found = f"best of {counted(len(standing.ranked), 'succeeded trial')}, trial {escape(best.spec.trial_id)}"
     return f'<div class="value">{number(best.status.value)}<small>{metric}</small></div><p class="sub">{found}</p>'
 
 
-def _best_use(standing: Standing) -> str:
+def _best_use(standing: Standing, folder: Path | None) -> str:
     best, job = standing.best, standing.job
     if best is None:
         return ""
@@ -62,27 +67,26 @@ def _best_use(standing: Standing) -> str:
         for p in job.spec.parameters
     )
     parts = [f'<p class="label">Best parameters</p><ul class="chips">{chips}</ul>']
-    parts.append(f'<p class="label">Its model</p>{_copy(model_line(standing))}')
-    parts.append(f'<p class="label">{_train_again(best)}</p>{_copy(again_command(job, best))}')
-    return "".join(parts)
+    parts.append(f'<p class="label">Its model</p>{_copy(_from(folder, model_line(standing)))}')
+    parts.append(f'<p class="label">{_train_again(best)}, {again_place(job, best)}</p>')
+    parts.append(_copy(again_command(job, best)))
+    return f"<div>{''.join(parts)}</div>"
+
+
+def _from(folder: Path | None, place: str) -> str:
+    """Give a path as it is seen from the page's folder, if it lies below that; else as it is."""
+    path = Path(place)
+    return str(path.relative_to(folder)) if folder and path.is_absolute() and path.is_relative_to(folder) else place
 
 
 def _train_again(best: Trial) -> str:
     if best.spec.resume is None:
         return "Train it again by hand"
-    return "Its last round by hand (the weights come from the rounds before: see the schedule)"
+    return "Its last round by hand (the weights come from the rounds before, see the schedule)"
 
 
 def _copy(text: str) -> str:
     return f'<div class="copy"><pre>{escape(text)}</pre><button type="button">Copy</button></div>'
-
-
-def again_command(job: AutoSearchJob, trial: Trial) -> str:
-    """Give the shell command that runs the script with a trial's parameters."""
-    container = trial_container(job)
-    words = [str(word) for word in [*container.get("command", []), *container.get("args", [])]]
-    flags = [f"--{p.name}={exact(p, trial.spec.parameters.get(p.name))}" for p in job.spec.parameters]
-    return " \\\n  ".join([shlex.join(words), *(shlex.quote(flag) for flag in flags)])
 
 
 def tiles(standing: Standing) -> str:
@@ -96,15 +100,12 @@ def tiles(standing: Standing) -> str:
 
 def _trial_tiles(standing: Standing) -> list[tuple[str, str]]:
     counts, planned = standing.counts, standing.planned
-    done = len(standing.finished)
-    cells = [(f"{done:,}" + (f" / {planned:,}" if planned not in (None, done) else ""), "trials finished")]
+    done = counts.get("Succeeded", 0)
+    cells = [(f"{done:,}" + (f" / {planned:,}" if planned not in (None, done) else ""), "trials succeeded")]
     cells.append((f"{counts.get('Failed', 0):,}", "failed"))
-    if counts.get("EarlyStopped"):
-        cells.append((f"{counts['EarlyStopped']:,}", "stopped early"))
-    if counts.get("Running"):
-        cells.append((f"{counts['Running']:,}", "running"))
+    cells += [(f"{counts[s]:,}", STATE_WORDS[s]) for s in ("EarlyStopped", "Stopped", "Running") if counts.get(s)]
     gain = gained(standing)
-    return [*cells, (gain, "over the median")] if gain else cells
+    return [*cells, (gain, "best over the median trial")] if gain else cells
 
 
 def gained(standing: Standing) -> str:
@@ -171,25 +172,6 @@ def absent_card(figures: list[Figure]) -> str:
         return ""
     lines = "".join(f"<dt>{escape(f.title)}</dt><dd>{escape(f.absent)}</dd>" for f in figures)
     return f'<section class="card full" id="absent"><h2>Not shown</h2><dl>{lines}</dl></section>'
-
-
-def failures(standing: Standing) -> str:
-    """List the failed trials with their reasons and the end of their logs."""
-    failed = [trial for trial in standing.finished if trial.status.state == "Failed"]
-    if not failed:
-        return ""
-    items = "".join(_failure(trial) for trial in failed[:MOST_FAILURES])
-    hidden = len(failed) - MOST_FAILURES
-    more = f'<p class="note">{counted(hidden, "more")} in the table of trials.</p>' if hidden > 0 else ""
-    return f'<section class="card" id="failures"><h2>Failures</h2>{items}{more}</section>'
-
-
-def _failure(trial: Trial) -> str:
-    head = f"<b>{escape(trial.spec.trial_id)}</b>{escape(why(trial))}"
-    tail = log_tail(trial).strip()
-    log = f"<pre>{escape(tail)}</pre>" if tail else '<p class="note">It left no log lines behind.</p>'
-    runs = counted(trial.status.attempt_count, "attempt")
-    return f'<details><summary>{head}</summary><p class="note">{runs}. The end of the last log:</p>{log}</details>'
 
 
 def about(standing: Standing) -> str:

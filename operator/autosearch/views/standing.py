@@ -13,6 +13,7 @@ from functools import cached_property
 from autosearch.api.job import AutoSearchJob
 from autosearch.api.meta import Condition
 from autosearch.api.trial import Trial
+from autosearch.engine.budget import planned_trials
 from autosearch.views.wording import run_seconds
 
 _OUTCOMES = ("Failed", "Complete", "Suspended", "Progressing")
@@ -65,7 +66,7 @@ class Standing:
 
     @property
     def planned(self) -> int | None:
-        """How many trials the search will have; None while nobody can know."""
+        """How many trials the search will have at most; None while nobody can know."""
         return planned_trials(self.job)
 
     @cached_property
@@ -85,14 +86,6 @@ class Standing:
         """Run time of all attempts, in seconds."""
         told = self.job.status.usage.trial_seconds
         return told or sum(run_seconds(trial, self.now) or 0.0 for trial in self.trials)
-
-
-def planned_trials(job: AutoSearchJob) -> int | None:
-    """Give how many trials a search will have; None while nobody can know."""
-    if job.status.trials.planned is not None:
-        return job.status.trials.planned
-    population = job.spec.algorithm.population
-    return population.population * population.rounds if population else job.spec.max_trials
 
 
 def job_outcome(job: AutoSearchJob) -> Condition | None:

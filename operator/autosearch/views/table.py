@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from autosearch.api.job import AutoSearchJob
 from autosearch.api.trial import Trial
+from autosearch.views.absence import not_yet
+from autosearch.views.failures import log_file, split, why_and_where
 from autosearch.views.standing import Standing
 from autosearch.views.wording import (
     NOTHING,
@@ -75,7 +77,7 @@ def _cells(standing: Standing, rank: int, trial: Trial) -> tuple[str, ...]:
         assignments(standing.job.spec.parameters, trial.spec.parameters),
         str(trial.status.attempt_count),
         NOTHING if seconds is None else clock(seconds),
-        why(trial),
+        why_and_where(trial),
     )
 
 
@@ -142,11 +144,14 @@ def summary(standing: Standing) -> "Text":
     text.append(f"{job.name}: {job.status.state}", style="bold")
     outcome = standing.outcome
     if outcome is not None:
-        text.append(f" ({outcome.reason})" + (f": {outcome.message}" if outcome.message else ""))
+        head, last, _ = split(outcome.message)
+        text.append(f" ({outcome.reason})" + (f": {head}" if head else "") + (f"\n        {last}" if last else ""))
     text.append(f"\ntrials  {_counts(standing)}")
     text.append(f"\nbest    {best_line(standing)}", style="bold" if standing.best else "")
     text.append(f"\nmodel   {model_line(standing)}")
     text.append(f"\nused    {_usage(standing)}")
+    if log := _last_log(standing):
+        text.append(f"\nlog     {log}")
     return text
 
 
@@ -160,7 +165,7 @@ def best_line(standing: Standing) -> str:
     """Give the best trial in a line."""
     best = standing.best
     if best is None:
-        return "no trial has succeeded yet"
+        return not_yet(standing.job, "no trial has succeeded")
     settings = assignments(standing.job.spec.parameters, best.spec.parameters)
     return f"{standing.job.spec.objective.metric} {number(best.status.value)} in trial {best.spec.trial_id}: {settings}"
 
@@ -170,6 +175,12 @@ def model_line(standing: Standing) -> str:
     told = standing.job.status.best
     path = (told and (told.model_uri or told.model_path)) or (standing.best and standing.best.status.model_path)
     return path or "none was saved"
+
+
+def _last_log(standing: Standing) -> str:
+    """Name the log of the trial that failed last."""
+    failed = [trial for trial in standing.finished if log_file(trial)]
+    return f"{log_file(failed[-1])} of trial {failed[-1].spec.trial_id}, which failed last" if failed else ""
 
 
 def _usage(standing: Standing) -> str:

@@ -23,19 +23,29 @@ STATE_WORDS = {
 }
 # What the reasons of attempts mean; others are shown as they are.
 REASON_WORDS = {
-    "Error": "the script failed",
-    "Completed": "ended without a report",
+    "Reported": "reported its result",
+    "ScriptFailed": "the script failed",
     "NoReport": "ended without a report",
+    "ReportRefused": "its report was refused",
+    "Diverged": "the training diverged",
+    "UsageError": "the script refused its arguments",
+    "CannotExecute": "the command cannot be executed",
+    "CommandNotFound": "the command was not found",
     "OOMKilled": "out of memory",
+    "TimedOut": "took too long",
+    "HungAfterReport": "did not end after its report",
+    "EarlyStopped": "stopped early",
+    "SearchEnded": "the search ended",
+    "Suspended": "suspended",
+    "Interrupted": "interrupted",
+    "Lost": "lost",
+    "DirectoryExists": "its folder was taken",
     "Evicted": "evicted by the node",
     "Preempted": "preempted",
-    "Timeout": "took too long",
-    "DeadlineExceeded": "took too long",
-    "Interrupted": "interrupted",
     "ContainerCannotRun": "could not be started",
     "StartError": "could not be started",
 }
-_ENDS = ("Failed", "StopRequested", "EarlyStopped", "Stopped")
+_ENDS = ("Complete", "Failed", "StopRequested", "Stopped")
 
 
 def number(value: float | None, digits: int = 5) -> str:
@@ -156,7 +166,8 @@ def why(trial: Trial) -> str:
     if trial.status.state in ("Succeeded", "Running", "Pending"):
         return ""
     said = _condition_of(trial)
-    if said is not None and said.message:
+    # A failure's message ends with the log's last line, which does not say how the script ended: the attempt does.
+    if said is not None and said.message and not (said.type == "Failed" and trial.status.attempts):
         return _last_line(said.message)
     if not trial.status.attempts:
         return STATE_WORDS[trial.status.state]
@@ -167,7 +178,7 @@ def why(trial: Trial) -> str:
     return f"{word}{code}: {line}" if line else f"{word}{code}"
 
 
-def log_tail(trial: Trial) -> str:
+def last_words(trial: Trial) -> str:
     """Give what the last attempt left behind: the end of its log, or its message."""
     return trial.status.attempts[-1].message if trial.status.attempts else ""
 

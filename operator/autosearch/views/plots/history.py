@@ -6,45 +6,57 @@ Owns: the history plot. Failed trials have a strip of their own beneath, because
 import math
 
 from autosearch.api.trial import Trial
-from autosearch.views.plots.figure import Figure, Json, ValueScale, hover, label, plotted
+from autosearch.views.absence import not_yet
+from autosearch.views.plots.figure import Figure, Json, ValueScale, hover, label, plotted, scale_of
 from autosearch.views.standing import Standing
-from autosearch.views.wording import counted, number
+from autosearch.views.wording import STATE_WORDS, counted, number
 
 # With thousands of trials the long texts would outgrow the page.
 _LONG_TEXTS = 800
+_LOOKS: dict[str, Json] = {
+    "EarlyStopped": {"symbol": "triangle-down-open", "color": "$early", "size": 8},
+    "Succeeded": {"color": "$accent", "size": 7, "opacity": 0.75},
+}
 
 
 def figure(standing: Standing) -> Figure:
     """Draw the history."""
     title, metric = "History", standing.job.spec.objective.metric
     if not standing.finished:
-        return Figure("history", title, absent="no trial has finished yet")
-    scale = ValueScale([v for t in standing.finished if (v := t.status.value) is not None], standing.maximize)
+        return Figure("history", title, absent=not_yet(standing.job, "no trial has finished"))
+    values = [v for t in standing.finished if (v := t.status.value) is not None]
+    if not values:
+        return Figure("history", title, absent=not_yet(standing.job, "no trial has a value"))
+    # What is read here are the good values: a few poor ones must not flatten them.
+    scale = scale_of(standing, focused=True) if standing.ranked else ValueScale(values, standing.maximize)
     failed = _numbered(standing, "Failed")
     data = [
-        _points(
-            standing, "EarlyStopped", "stopped early", {"symbol": "triangle-down-open", "color": "$early", "size": 8}
-        ),
-        _points(standing, "Succeeded", "succeeded", {"color": "$accent", "size": 7, "opacity": 0.75}),
+        *(_points(standing, scale, state, beyond=beyond) for state in _LOOKS for beyond in (False, True)),
         _best_line(standing),
         *([_failures(standing)] if failed else []),
     ]
     return Figure(
         "history",
         title,
-        note=_note(standing, scale),
+        note=_note(standing, scale, values),
         data=[trace for trace in data if trace["x"]],
         layout=_layout(standing, scale, metric, failures=bool(failed)),
         width="wide",
     )
 
 
-def _note(standing: Standing, scale: ValueScale) -> str:
+def _note(standing: Standing, scale: ValueScale, values: list[float]) -> str:
     note = f"{standing.job.spec.objective.metric} of each trial, in the order in which they finished."
-    outside = scale.outside
+    outside = sum(_clipped(scale, value) != value for value in values)
     if outside:
-        note += f" {counted(outside, 'poor value')} outside the drawn range: double-click to see all."
+        note += f" {counted(outside, 'poor value')} beyond the drawn range: arrows at its edge."
     return note
+
+
+def _clipped(scale: ValueScale, value: float) -> float:
+    """Give where a value is drawn: those that are worse than the range at its edge."""
+    low, high = scale.bounds
+    return max(value, low) if scale.maximize else min(value, high)
 
 
 def _numbered(standing: Standing, state: str) -> list[tuple[int, Trial]]:
@@ -56,15 +68,19 @@ def _text(standing: Standing, trial: Trial) -> str:
     return f"trial {trial.spec.trial_id}: {number(trial.status.value)}" if brief else hover(standing, trial)
 
 
-def _points(standing: Standing, state: str, name: str, marker: Json) -> Json:
-    points = [(i, t) for i, t in _numbered(standing, state) if t.status.value is not None]
+def _points(standing: Standing, scale: ValueScale, state: str, *, beyond: bool) -> Json:
+    marker = _LOOKS[state] | ({"symbol": "arrow-down" if scale.maximize else "arrow-up"} if beyond else {})
+    having = ((i, t, t.status.value) for i, t in _numbered(standing, state) if t.status.value is not None)
+    points = [(i, t, place) for i, t, v in having if ((place := _clipped(scale, v)) != v) == beyond]
     return {
         "type": "scatter",
         "mode": "markers",
-        "name": name,
-        "x": [i for i, _ in points],
-        "y": [plotted(t.status.value or 0.0) for _, t in points],
-        "text": [_text(standing, t) for _, t in points],
+        "name": STATE_WORDS[state],
+        "legendgroup": state,
+        "showlegend": not beyond,
+        "x": [i for i, _, _ in points],
+        "y": [plotted(place) for _, _, place in points],
+        "text": [_text(standing, t) for _, t, _ in points],
         "hovertemplate": "%{text}<extra></extra>",
         "marker": marker,
     }
@@ -125,19 +141,17 @@ def _layout(standing: Standing, scale: ValueScale, metric: str, *, failures: boo
         "margin": {"l": 64, "r": 20, "t": 36, "b": 48},
         "hovermode": "closest",
     }
-    if not scale.values:
-        vertical["visible"] = False
     if failures:
         hidden = {"showgrid": False, "zeroline": False, "showticklabels": False, "ticks": "", "fixedrange": True}
         layout["yaxis2"] = {"domain": [0, 0.07], "range": [-1, 1], **hidden}
-    _add_target(layout, standing, scale)
+    _add_target(layout, standing)
     return layout
 
 
-def _add_target(layout: Json, standing: Standing, scale: ValueScale) -> None:
+def _add_target(layout: Json, standing: Standing) -> None:
     spec = standing.job.spec.objective
     target = spec.target if standing.job.status.target is None else standing.job.status.target
-    if target is None or not scale.values:
+    if target is None:
         return
     low, high = layout["yaxis"]["range"]
     room = high - low

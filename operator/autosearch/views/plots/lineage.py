@@ -7,6 +7,7 @@ By time: the same lanes with bars as long as the training took, which shows who 
 from collections.abc import Sequence
 
 from autosearch.api.trial import Trial
+from autosearch.views.absence import not_yet
 from autosearch.views.plots.ancestry import Ancestry
 from autosearch.views.plots.bezier import Points, between
 from autosearch.views.plots.figure import SEPARATOR, Figure, Json, ValueScale, hover, plotted, scale_of
@@ -25,7 +26,7 @@ _LONG_TEXTS = 800
 def figure(standing: Standing) -> Figure:
     """Draw the lineage by round, with the form by time beside it."""
     if not any(trial.status.state != "Pending" for trial in standing.trials):
-        return Figure("lineage", _TITLE, absent="no trial has been started yet")
+        return Figure("lineage", _TITLE, absent=not_yet(standing.job, "no trial has been started"))
     ancestry, scale = Ancestry(standing), scale_of(standing, focused=True)
     rounds, members = _size(standing)
     dense = rounds > _ROUNDS_WITH_TEXT

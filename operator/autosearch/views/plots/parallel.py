@@ -6,6 +6,7 @@ remote desktops and headless browsers often have none.
 
 from autosearch.api.trial import Trial
 from autosearch.search.space import Dimension, SearchSpace
+from autosearch.views.absence import not_yet
 from autosearch.views.plots.figure import SEPARATOR, Figure, Json, ValueScale, label, plotted, sample, scale_of
 from autosearch.views.standing import Standing
 from autosearch.views.wording import number, short
@@ -21,7 +22,7 @@ def figure(standing: Standing) -> Figure:
     """Draw the parallel coordinates of the succeeded trials, and of the failed ones without a value."""
     title = "Parameters and value"
     if not standing.ranked:
-        return Figure("parallel", title, absent="no trial has succeeded yet")
+        return Figure("parallel", title, absent=not_yet(standing.job, "no trial has succeeded"))
     dimensions = SearchSpace.of(standing.job.spec.parameters).dimensions[:MOST_AXES]
     scale = scale_of(standing)
     return Figure(

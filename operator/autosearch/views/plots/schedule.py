@@ -4,15 +4,20 @@ Owns: one small plot for each parameter. The other trials are dots in the backgr
 """
 
 from autosearch.api.base import Scalar
-from autosearch.api.parameters import Boolean, Categorical, FloatRange, IntRange, Parameter
+from autosearch.api.parameters import Boolean, Categorical, Discrete, FloatRange, IntRange, Parameter
 from autosearch.api.trial import Trial
 from autosearch.views.plots.ancestry import Ancestry
 from autosearch.views.plots.figure import Figure, Json, label
+from autosearch.views.plots.ticks import log_ticks
 from autosearch.views.standing import Standing
 from autosearch.views.wording import exact, short
 
 MOST = 24
 _MOST_DOTS = 1000
+# A discrete parameter of so many values has a line for each: that is what it may be, and all that it may be.
+_MOST_LISTED = 12
+# How much of its round the last value is drawn for.
+_TAIL = 0.4
 
 
 def figures(standing: Standing) -> list[Figure]:
@@ -37,7 +42,19 @@ def _one(ancestry: Ancestry, parameter: Parameter, index: int) -> Figure:
 def _plot_value(parameter: Parameter, value: Scalar | None) -> Scalar | None:
     if value is None:
         return None
-    return label(exact(parameter, value), 16) if isinstance(parameter.domain, Categorical | Boolean) else value
+    return label(exact(parameter, value), 16) if _choices(parameter) else value
+
+
+def _choices(parameter: Parameter) -> list[str]:
+    """Give the values of an axis that has a place for each, as text; empty for an axis of numbers."""
+    domain = parameter.domain
+    if isinstance(domain, Boolean):
+        return ["False", "True"]
+    if isinstance(domain, Categorical):
+        return [label(choice, 16) for choice in domain.choices]
+    if isinstance(domain, Discrete) and len(domain.values) <= _MOST_LISTED:
+        return [exact(parameter, value) for value in domain.values]
+    return []
 
 
 def _others(ancestry: Ancestry, parameter: Parameter) -> Json:
@@ -55,8 +72,7 @@ def _others(ancestry: Ancestry, parameter: Parameter) -> Json:
 
 def _winner(ancestry: Ancestry, parameter: Parameter) -> Json:
     chain = ancestry.winner
-    # The last value holds to the end of its round.
-    xs = [*range(len(chain)), len(chain)]
+    xs = [*range(len(chain)), len(chain) - 1 + _TAIL]
     values = [_plot_value(parameter, trial.spec.parameters.get(parameter.name)) for trial in chain]
     return {
         "type": "scatter",
@@ -82,10 +98,10 @@ def _text(parameter: Parameter, trial: Trial) -> str:
 
 
 def _layout(ancestry: Ancestry, parameter: Parameter) -> Json:
-    depth = max([len(ancestry.winner), *(d + 1 for d in ancestry.depth.values())])
-    ticks = {"dtick": max(depth // 8, 1), "title": {"text": "rounds of training"}}
+    rounds = max([len(ancestry.winner), *(d + 1 for d in ancestry.depth.values())])
+    ticks = {"tickvals": list(range(0, rounds, max(rounds // 8, 1))), "title": {"text": "round of training"}}
     return {
-        "xaxis": {"range": [-0.3, depth + 0.15], "showgrid": False, "zeroline": False, **ticks},
+        "xaxis": {"range": [-0.3, rounds - 1 + _TAIL + 0.1], "showgrid": False, "zeroline": False, **ticks},
         "yaxis": _axis(parameter),
         "showlegend": False,
         "margin": {"l": 12, "r": 12, "t": 10, "b": 40},
@@ -96,9 +112,10 @@ def _layout(ancestry: Ancestry, parameter: Parameter) -> Json:
 def _axis(parameter: Parameter) -> Json:
     domain = parameter.domain
     axis: Json = {"zeroline": False, "automargin": True, "nticks": 5}
-    if isinstance(domain, Categorical | Boolean):
-        choices = ["False", "True"] if isinstance(domain, Boolean) else [label(c, 16) for c in domain.choices]
-        return axis | {"type": "category", "categoryorder": "array", "categoryarray": choices[:30]}
+    if choices := _choices(parameter)[:30]:
+        order = {"type": "category", "categoryorder": "array", "categoryarray": choices}
+        return axis | order | {"range": [-0.5, len(choices) - 0.5]}
     if isinstance(domain, FloatRange | IntRange) and domain.scale == "Log":
-        return axis | {"type": "log", "exponentformat": "power", "dtick": 1}
+        values, texts = log_ticks(float(domain.min), float(domain.max))
+        return axis | {"type": "log", "tickvals": values, "ticktext": texts}
     return axis

@@ -9,15 +9,24 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from autosearch.api.trial import Attempt, Trial
+from autosearch.views.absence import not_yet
 from autosearch.views.plots.figure import Figure, Json, hover
 from autosearch.views.standing import Standing
 from autosearch.views.wording import DAY, HOUR, MINUTE, duration, share
 
 # Attempts are coloured by what became of them; the last one stands for the trial, earlier ones were lost or failed.
+# Kubernetes' own words for a pod that was taken away are among the reasons of those that were lost.
+_LOST = frozenset(
+    {"Lost", "Interrupted", "Suspended", "DirectoryExists", "Evicted", "Preempted", "Preempting", "NodeLost"}
+    | {"Shutdown", "Terminated", "NodeShutdown", "Deleted", "DisruptionTarget", "TerminationTarget"}
+    | {"PreemptionByScheduler", "DeletionByTaintManager", "EvictionByEvictionAPI", "DeletionByPodGC"}
+    | {"TerminationByKubelet"}
+)
 _KINDS = {
     "Succeeded": ("succeeded", "$accent"),
     "EarlyStopped": ("stopped early", "$early"),
     "Failed": ("failed", "$bad"),
+    "Again": ("failed, tried again", "$again"),
     "Lost": ("lost, tried again", "$lost"),
     "Stopped": ("stopped", "$muted"),
     "Running": ("running", "$running"),
@@ -42,7 +51,7 @@ def figure(standing: Standing) -> Figure:
     title = "Timeline of slots"
     spans = slots_of(standing)
     if not spans:
-        return Figure("timeline", title, absent="no trial has been started yet")
+        return Figure("timeline", title, absent=not_yet(standing.job, "no trial has been started"))
     slots = max(span.slot for span in spans) + 1
     unit, word = time_unit(max(span.end for span in spans))
     busy = busy_share(spans)
@@ -112,7 +121,9 @@ def _kind(trial: Trial, run: Attempt) -> str:
     if run.end_time is None and trial.status.completion_time is None:
         return "Running"
     last = not trial.status.attempts or run is trial.status.attempts[-1]
-    return trial.status.state if last and trial.status.state in _KINDS else "Lost"
+    if last and trial.status.state in _KINDS:
+        return trial.status.state
+    return "Lost" if run.reason in _LOST else "Again"
 
 
 def time_unit(seconds: float) -> tuple[float, str]:

@@ -14,7 +14,7 @@ TRIALS_FOR_ESTIMATE = 2
 
 
 @dataclass
-class Tally:
+class Scoreboard:
     """What is known of the finished trials, kept up to date by looking at each of them once.
 
     Attributes:
@@ -64,7 +64,7 @@ class Tally:
         return best is None or (value > best if self.maximize else value < best)
 
 
-def seconds_left(tally: Tally, planned: int | None, parallel: int, running: Sequence[float]) -> float | None:
+def seconds_left(scores: Scoreboard, planned: int | None, parallel: int, running: Sequence[float]) -> float | None:
     """Estimate how long the search still takes, in seconds.
 
     Args:
@@ -72,10 +72,10 @@ def seconds_left(tally: Tally, planned: int | None, parallel: int, running: Sequ
         parallel: trials that run side by side.
         running: how long each running trial has been running, in seconds.
     """
-    if planned is None or tally.finished < TRIALS_FOR_ESTIMATE:
+    if planned is None or scores.finished < TRIALS_FOR_ESTIMATE:
         return None
-    mean = tally.seconds / tally.finished
-    waiting = max(planned - tally.finished - len(running), 0)
+    mean = scores.seconds / scores.finished
+    waiting = max(planned - scores.finished - len(running), 0)
     rest = [max(mean - elapsed, 0.0) for elapsed in running]
     work = (sum(rest) + waiting * mean) / max(min(parallel, waiting + len(running)), 1)
     return max(work, *rest, 0.0)
