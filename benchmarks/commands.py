@@ -1,6 +1,6 @@
 """How long whole commands take: `autosearch --help`, and `autosearch results` of a search of 2,000 trials.
 
-Run: ``python benchmarks/commands.py``. Prints the median wall time of five runs each, start of the interpreter included;
+Run: ``python benchmarks/commands.py``. Prints the median wall time of five runs each, the interpreter's start included;
 exits with 1 if one is over its bar (0.2 s and 1 s).
 """
 

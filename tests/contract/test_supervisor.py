@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from autosearch.local import processes as processes_module
 from autosearch.local.descendants import all_processes, children_of, token_of
 from autosearch.local.processes import Ended, News, Order, Processes, Started, SupervisorLostError, end_strays
 
@@ -21,6 +22,28 @@ _PATIENCE = 10.0
 def token(request: pytest.FixtureRequest) -> str:
     """Mark of this test's processes."""
     return f"test-{os.getpid()}-{request.node.name}"
+
+
+# Stretches the moment between a fork and what the child does first.
+_SLOW_FORK = """
+import os, time
+fork = os.fork
+def slow_fork():
+    pid = fork()
+    if not pid:
+        time.sleep(0.5)
+    return pid
+os.fork = slow_fork
+"""
+
+
+@pytest.fixture
+def slow_forks(token: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Processes]:
+    """A supervisor whose forked children take their time."""
+    monkeypatch.setattr(processes_module, "_PROGRAM", f"{_SLOW_FORK}\n{processes_module._PROGRAM}")
+    started = Processes(token)
+    yield started
+    started.close()
 
 
 @pytest.fixture
@@ -253,6 +276,33 @@ def test_sigterm_to_the_supervisor_ends_all(token: str, tmp_path: Path) -> None:
         _collect(processes, lambda _seen: False)
     assert _marked(token) == []
     processes.close()
+
+
+def test_stop_just_after_the_fork_is_heard(slow_forks: Processes, tmp_path: Path) -> None:
+    """A stop that comes before the child has a group of its own ends it by SIGTERM all the same."""
+    slow_forks.start(_order(tmp_path, "sleep 60"))
+    slow_forks.stop("0-0", 30.0)
+    over = _collect(slow_forks, _ended())[-1]
+    assert isinstance(over, Ended)
+    assert over.code == 128 + signal.SIGTERM
+
+
+def test_sigterm_just_after_the_fork_is_the_childs_alone(slow_forks: Processes, tmp_path: Path) -> None:
+    """A signal to a child that still has the supervisor's handlers does not reach the supervisor."""
+    slow_forks.start(_order(tmp_path, "sleep 60", "0-0"))
+    slow_forks.start(_order(tmp_path, "sleep 1; exit 7", "0-1"))
+    _collect(slow_forks, _started)
+    os.kill(min(children_of(slow_forks.supervisor_pid)), signal.SIGTERM)
+    codes = {one.id: one.code for one in _collect(slow_forks, _ended(2)) if isinstance(one, Ended)}
+    assert codes == {"0-0": 128 + signal.SIGTERM, "0-1": 7}
+
+
+def test_log_that_cannot_be_opened_ends_one_trial(processes: Processes, tmp_path: Path) -> None:
+    """A trial whose log cannot be made ends with 125, and its neighbour goes on."""
+    processes.start(_order(tmp_path, "sleep 0.3; exit 7", "0-0"))
+    processes.start(_order(tmp_path, "exit 0", "0-1", log=str(tmp_path / "gone" / "log")))
+    codes = {one.id: one.code for one in _collect(processes, _ended(2)) if isinstance(one, Ended)}
+    assert codes == {"0-0": 7, "0-1": 125}
 
 
 def test_strays_of_an_earlier_runner_are_ended(token: str) -> None:

@@ -161,6 +161,23 @@ def test_environment_of_the_template(make_job: JobMaker, tmp_path: Path) -> None
     assert "NODE" not in env
 
 
+@pytest.mark.parametrize("env", [[], [{"name": "PATH", "value": "/usr/bin:/bin"}]], ids=["ours", "template"])
+def test_python_in_a_shell_is_the_same_interpreter(make_job: JobMaker, tmp_path: Path, env: list[object]) -> None:
+    """`sh -c "python ..."` finds the interpreter that runs us, whatever `PATH` says elsewhere."""
+    job = make_job(f"python -c 'import sys; print(sys.prefix)'; {REPORT}", 1)
+    job.spec.template["spec"]["containers"][0]["env"] = env
+    assert run_search(job, output=tmp_path).status.trials.succeeded == 1
+    assert (tmp_path / "logs" / "0-0.log").read_text().strip() == sys.prefix
+
+
+def test_folders_that_the_runner_empties_are_refused(make_job: JobMaker, tmp_path: Path) -> None:
+    """Code or data in the runner's own working folder would be removed: the flag is named, and nothing is."""
+    data = _folder(tmp_path / "out" / "work" / "data", a="1")
+    with pytest.raises(InvalidInputError, match=r"--train-data must name another folder"):
+        run_search(make_job(), output=tmp_path / "out", train_data=data)
+    assert (data / "a").read_text() == "1"
+
+
 def test_ignored_fields_are_told_in_one_line(make_job: JobMaker) -> None:
     """What means nothing to a local run is named once; a job without such fields says nothing."""
     trial = {"name": "trial", "command": ["x"], "image": "a", "resources": {}, "env": [{"name": "A", "valueFrom": {}}]}

@@ -1,7 +1,6 @@
 """Stopping decisions are found again from stored observations, and are Optuna's where the same is meant."""
 
 import random
-import time
 import warnings
 
 import optuna
@@ -137,19 +136,3 @@ def test_any_steps(first_step, stride):
     assert any(ours)
     # A report that jumps over several rungs counts at all of them here (see halving.py), in Optuna up to the lost one.
     assert stride > 1 or ours == theirs
-
-
-@pytest.mark.parametrize("name", RULES)
-def test_speed(name):
-    """A judgement among 2,000 trials of 100 observations costs milliseconds at most, whatever the rule."""
-    rng = random.Random(1)
-    trials = [
-        curve(n, *(rng.random() for _ in range(100)), state="Succeeded" if n % 2 else "EarlyStopped")
-        for n in range(2000)
-    ]
-    running = [curve(2000 + n, *(rng.random() for _ in range(27 + n))) for n in range(8)]
-    view = StoppingView(make_search(), RULES[name], [*trials, *running])
-    before = time.process_time()
-    for trial in running:
-        view.should_stop(trial)
-    assert (time.process_time() - before) / len(running) < 0.01

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
@@ -233,11 +232,9 @@ def test_extreme_values_do_not_break_the_page(tpe, values):
 
 @pytest.mark.parametrize("make", [lambda: tpe_search(2000, 8), lambda: pbt_search(40, 50)])
 def test_two_thousand_trials_make_a_page_of_moderate_size(make):
-    """2,000 trials: less than 8 MB, in less than 5 s of CPU time."""
+    """2,000 trials make a page of less than 8 MB."""
     job, trials = make()
-    began = time.process_time()
     page = report.render(job, trials, NOW)
-    assert time.process_time() - began < 5
     assert len(page.encode()) < 8e6
 
 

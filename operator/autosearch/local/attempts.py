@@ -200,7 +200,12 @@ class Attempts:
 
     def _end(self, attempt: _Attempt, news: Ended) -> None:
         self._close(attempt)
-        attempt.progress.store()
+        try:
+            attempt.progress.store()
+        finally:
+            self._record_end(attempt, news)
+
+    def _record_end(self, attempt: _Attempt, news: Ended) -> None:
         if os.path.lexists(attempt.place.result):
             attempt.desk.take_result_file(attempt.place.result)
         run = self._ended(attempt, self._state.runs[attempt.run_id], news)

@@ -112,7 +112,7 @@ class Loop:
         if self._state.fault is not None:
             raise self._state.fault
         self._show(over=True)
-        return self._state.shown_job()
+        return self._state.job
 
     def _over(self) -> bool:
         if self._attempts:
@@ -175,7 +175,7 @@ class Loop:
     def _pass(self) -> None:
         now = datetime.now(UTC)
         self._pass_due = None
-        snapshot = self._state.snapshot(self._answer, self._proposer.asked)
+        snapshot = self._state.snapshot(self._answer, self._proposer.asked, draining=self.draining)
         self._planned = self._planner(snapshot, now, self._memo)
         wake_at = self._planned.wake_at
         self._wake_due = None if wake_at is None else time.monotonic() + max(0.0, (wake_at - now).total_seconds())
@@ -263,7 +263,7 @@ class Loop:
         self._pace.note_shown()
         alive = tuple(run for run in self._state.runs.values() if run.alive)
         view = LiveView(
-            self._state.shown_job(),
+            self._state.job,
             self._state.trials,
             alive,
             datetime.now(UTC),

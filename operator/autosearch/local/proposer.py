@@ -24,6 +24,7 @@ from autosearch.search.records import Proposals, Search, TrialRecord
 
 TIME_LIMIT = 60.0
 _TRIES = 2
+_LAST_WORDS = 1.0
 _PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -64,6 +65,7 @@ class Proposer:
         self._program = program
         self._worker: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
+        self._sending: threading.Thread | None = None
         self._task: _Task | None = None
 
     @property
@@ -111,6 +113,10 @@ class Proposer:
             self._worker.kill()
             self._worker.wait()
             self._worker = None
+        if self._sending is not None:
+            # It ends with the worker; a descriptor that it still writes to must not become another file's.
+            self._sending.join(_LAST_WORDS)
+            self._sending = None
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -134,7 +140,8 @@ class Proposer:
         connection = self._connection or self._start()
         # A worker that still starts, or hangs, reads nothing: the runner must not wait for it.
         request = (task.search, task.trials, task.question.slots)
-        threading.Thread(target=_send, args=(connection, request), daemon=True).start()
+        self._sending = threading.Thread(target=_send, args=(connection, request), daemon=True)
+        self._sending.start()
 
     def _start(self) -> Connection:
         self._connection, theirs = Pipe()

@@ -56,24 +56,18 @@ def run_search(
     Args:
         job: the search; its uid, creation time and status are taken from `output` where it goes on.
         output: directory for models, logs and state; made if missing.
-        code: folder that is copied into each trial's working directory.
-        train_data, test_data: folders that trials find under these names.
+        code: folder that is copied into each trial's working directory; the data are found there by their names.
         listener: shown the search at most four times a second, and at the end.
         time_limit: seconds for one answer of the algorithm.
 
     Raises:
         InvalidInputError: a folder that the job needs is not given or cannot be read.
-        StateConflictError: `output` holds another search, a damaged one, or another runner is at work there.
+        StateConflictError: `output` holds another search, a damaged one, or another runner's.
         EnvironmentFaultError: the machine refuses what is needed; nothing accepted is lost.
-        SearchInterruptedError: SIGINT, SIGTERM or SIGHUP ended the runner.
+        SearchInterruptedError: a signal ended the runner.
     """
     root = _resolved("--output", output)
-    given = Sources(
-        code and _resolved("--code", code),
-        train_data and _resolved("--train-data", train_data),
-        test_data and _resolved("--test-data", test_data),
-    )
-    check_sources(job, given, root)
+    given = _sources(job, root, {"--code": code, "--train-data": train_data, "--test-data": test_data})
     with ExitStack() as stack:
         lock = Lock(root)
         stack.callback(lock.release)
@@ -85,6 +79,12 @@ def run_search(
         if loop.draining and not is_true(done.status.conditions, "Finished"):
             raise SearchInterruptedError(done)
         return done
+
+
+def _sources(job: AutoSearchJob, root: Path, folders: dict[str, Path | None]) -> Sources:
+    given = Sources(*(path and _resolved(flag, path) for flag, path in folders.items()))
+    check_sources(job, given, root)
+    return given
 
 
 def _prepared(

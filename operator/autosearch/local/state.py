@@ -28,7 +28,7 @@ class State:
     """The objects of one search.
 
     Attributes:
-        job: as the engine wrote it; `shown_job` is what people get.
+        job: as the engine wrote it.
         trials: by name.
         runs: by attempt id; those of finished trials are dropped once they have ended.
         fault: why nothing can be written any more.
@@ -56,7 +56,7 @@ class State:
             EnvironmentFaultError: if it cannot be written.
         """
         found = store.job()
-        job = _begun(wanted) if found is None else continued(_engine_view(found), wanted)
+        job = _begun(wanted) if found is None else continued(found, wanted)
         trials = store.trials()
         finished = {trial.spec.trial_id for trial in trials if trial.finished}
         state = cls(store, job, trials, [])
@@ -69,9 +69,17 @@ class State:
                 state.note_run(run)
         return state
 
-    def snapshot(self, answer: Answer | None, asked: Question | None) -> Snapshot:
-        """Give the engine's view."""
-        return Snapshot(self.job, tuple(self.trials.values()), tuple(self.runs.values()), answer, asked)
+    def snapshot(self, answer: Answer | None, asked: Question | None, *, draining: bool = False) -> Snapshot:
+        """Give the engine's view; `draining`: nothing new is to be started."""
+        return Snapshot(
+            self.job,
+            tuple(self.trials.values()),
+            tuple(self.runs.values()),
+            answer,
+            asked,
+            model_root=str(self._store.output),
+            draining=draining,
+        )
 
     def records(self) -> list[TrialRecord]:
         """Give the algorithms' view of the trials; what did not change is not made anew."""
@@ -81,14 +89,6 @@ class State:
             if known is None or known[0] is not trial.status:
                 self._records[name] = trial.status, record_of(trial, metric)
         return [self._records[name][1] for name in self.trials]
-
-    def shown_job(self) -> AutoSearchJob:
-        """Give the job with the best model's place as a path, in the place of a volume's address."""
-        best = self.job.status.best
-        if best is None or not best.model_path:
-            return self.job
-        uri = str(self._store.output / best.model_path)
-        return self.job.replace(status=self.job.status.replace(best=best.replace(model_uri=uri)))
 
     def create_trial(self, trial: Trial, now: datetime) -> None:
         """Write a new trial, unless it is there; raises `OSError`."""
@@ -114,7 +114,7 @@ class State:
         before = self.job.status.best
         self.job = self.job.replace(status=status)
         with self._writing("job.json"):
-            self._store.save_job(self.shown_job(), durable=durable)
+            self._store.save_job(self.job, durable=durable)
             if status.best is not None and status.best.model_path and status.best != before:
                 self._store.link_best(status.best.model_path)
 
@@ -160,13 +160,6 @@ def fault_of(error: OSError, path: Path) -> EnvironmentFaultError:
 def _begun(wanted: AutoSearchJob) -> AutoSearchJob:
     metadata = wanted.metadata.replace(uid=str(uuid.uuid4()), generation=1, creation_timestamp=datetime.now(UTC))
     return wanted.replace(metadata=metadata, status=JobStatus())
-
-
-def _engine_view(job: AutoSearchJob) -> AutoSearchJob:
-    best = job.status.best
-    if best is None or best.model_uri is None:
-        return job
-    return job.replace(status=job.status.replace(best=best.replace(model_uri=None)))
 
 
 def _cut_off(run: Run) -> Run:

@@ -125,11 +125,12 @@ class Supervisor:
         trial = self._trials.get(order["id"])
         if trial is None or trial.code is not None:
             return
-        try:
-            os.killpg(trial.pid, signal.SIGTERM)
-        except ProcessLookupError:
-            # Not yet the leader of its group just after the fork: then it alone is there to be told.
-            os.kill(trial.pid, signal.SIGTERM)
+        with contextlib.suppress(PermissionError):  # it changed its user: it is none of the others' business
+            try:
+                os.killpg(trial.pid, signal.SIGTERM)
+            except ProcessLookupError:
+                # Not yet the leader of its group just after the fork: then it alone is there to be told.
+                os.kill(trial.pid, signal.SIGTERM)
         deadline = time.monotonic() + min(order["grace"], _LONGEST_GRACE)
         trial.kill_at = deadline if trial.kill_at is None else min(deadline, trial.kill_at)
 

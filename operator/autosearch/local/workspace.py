@@ -63,8 +63,12 @@ def check_sources(job: AutoSearchJob, sources: Sources, output: Path) -> None:
             problems.append(Problem(f"spec.{field}", "a volume", f"a local run cannot mount it: give {flag} DIR"))
         if given is not None and not (given.is_dir() and os.access(given, os.R_OK | os.X_OK)):
             problems.append(Problem(flag, str(given), "give a folder that exists and that you may read"))
-        if given is not None and given == output:
-            problems.append(Problem("--output", str(output), f"must not be the folder that {flag} names"))
+        if given is not None and (given == output or given.is_relative_to(output / "work")):
+            problems.append(
+                Problem(
+                    "--output", str(output), f"the runner keeps its own files there: {flag} must name another folder"
+                )
+            )
     if problems:
         raise InvalidInputError(problems)
 
@@ -196,7 +200,9 @@ class Workshop:
             "TMPDIR": str(workspace.folder / "tmp"),
             "PWD": str(workspace.cwd),
             # So that `sh -c "python train.py"` finds the interpreter that runs us, too.
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), known.get("PATH") or os.environ["PATH"]]),
+            "PATH": os.pathsep.join(
+                [str(Path(sys.executable).parent), known.get("PATH") or os.environ.get("PATH") or os.defpath]
+            ),
         }
 
 
