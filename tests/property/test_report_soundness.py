@@ -54,9 +54,9 @@ def test_a_message_becomes_a_sound_report_or_a_refusal_and_nothing_else(tree, me
         job_id=JOB,
         attempt_id=ATTEMPT,
         metric="acc",
-        working_directory="/work/run",
+        working_directory="/workspace/run",
         output_root=str(tree),
-        output_prefixes=("/work/run/output", str(tree)),
+        output_prefixes=("/workspace/run/output", str(tree)),
         checkpoint_required=required and kept,
         model_kept=kept,
     )

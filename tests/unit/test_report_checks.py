@@ -23,14 +23,14 @@ OWN = f"{JOB}/{ATTEMPT}"
 
 
 def expectation(root, **changes):
-    """What a trial in /work/run, whose output is `root`, must report."""
+    """What a trial in /workspace/run, whose output is `root`, must report."""
     fixed = {
         "job_id": JOB,
         "attempt_id": ATTEMPT,
         "metric": "acc",
-        "working_directory": "/work/run",
+        "working_directory": "/workspace/run",
         "output_root": str(root),
-        "output_prefixes": ("/work/run/output", str(root)),
+        "output_prefixes": ("/workspace/run/output", str(root)),
     }
     return Expectation(**fixed | changes)
 
@@ -62,7 +62,7 @@ def test_a_good_report_is_kept_with_paths_below_the_output_root(own, tmp_path):
         metric={"acc": 1, "loss": 0.1},
         export_model_path=f"./output/{OWN}/",
         checkpoint_path=f"./output/{OWN}/model.pkl",
-        cwd="/work/run",
+        cwd="/workspace/run",
     )
     assert check_final(message, expectation(tmp_path)) == FinalReport(
         1.0, {"acc": 1.0, "loss": 0.1}, OWN, f"{OWN}/model.pkl"
@@ -74,11 +74,11 @@ def test_a_good_report_is_kept_with_paths_below_the_output_root(own, tmp_path):
     [
         (f"output/{OWN}", None),
         (f"output/{OWN}", "not/absolute"),
-        (f"./output/../output/{JOB}/./{ATTEMPT}//", "/work/run"),
-        (f"../output/{OWN}", "/work/run/code"),
-        (f"/work/run/output/{OWN}", "/elsewhere"),
-        (f"//work/run/output/{OWN}", "/elsewhere"),
-        (".", f"/work/run/output/{OWN}"),
+        (f"./output/../output/{JOB}/./{ATTEMPT}//", "/workspace/run"),
+        (f"../output/{OWN}", "/workspace/run/code"),
+        (f"/workspace/run/output/{OWN}", "/elsewhere"),
+        (f"//workspace/run/output/{OWN}", "/elsewhere"),
+        (".", f"/workspace/run/output/{OWN}"),
         ("{root}/" + OWN, "/"),
     ],
 )
@@ -113,7 +113,7 @@ def test_a_wrong_metric_name_is_answered_with_the_right_one(tmp_path):
     ("path", "says"),
     [
         ("/elsewhere", "outside the output folder: write a path below ./output/iris-1a2b3c4d/0-3"),
-        ("/work/run/output-2/x", "outside the output folder"),
+        ("/workspace/run/output-2/x", "outside the output folder"),
         (f"output/{OWN}/../../../..", "outside the output folder"),
         ("output", f"write this trial's own folder: ./output/{OWN}"),
         (f"output/{JOB}/0-4", "write this trial's own folder"),
