@@ -35,9 +35,10 @@ def works(interpreter, version):
 
 
 def interpreter_of(version):
-    """Find a Python: ourselves, pyenv's, or one on the PATH."""
+    """Find a Python: ourselves, a version manager's, also the one that ours comes from, or one on the PATH."""
     ours = sys.executable if version == "{}.{}".format(*sys.version_info) else None
-    managed = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
+    folders = [Path.home() / ".pyenv" / "versions", Path(sys.base_prefix).parent]
+    managed = [path for folder in folders for path in sorted(folder.glob(f"{version}.*/bin/python"))]
     found = [ours, *map(str, managed), shutil.which(f"python{version}")]
     return next((path for path in found if path and works(path, version)), None)
 
