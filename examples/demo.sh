@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 began=$SECONDS
 
 say() {
-    printf '\n\033[1m%s\033[0m\n' "$1"
+    if [ -t 1 ]; then printf '\n\033[1m%s\033[0m\n' "$1"; else printf '\n%s\n' "$1"; fi
 }
 
 search() {
