@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "operator"))
 from autosearch.search.history import running
 from autosearch.search.propose import search_of
 from autosearch.search.records import Proposal, Search, TrialRecord
-from autosearch.search.registry import NAMES, algorithm_for
+from autosearch.search.registry import NAMES, algorithm_of
 
 PARAMETERS = [
     {"name": "lr", "float": {"min": 1e-5, "max": 1e-1, "scale": "Log"}},
@@ -71,7 +71,7 @@ def main():
         rng = random.Random(1)
         search = a_search(name, options.trials)
         trials = history(search, options.trials, rng)
-        algorithm = algorithm_for(search)
+        algorithm = algorithm_of(search.algorithm)
         start = time.process_time()
         algorithm.propose(search, trials, 1)
         first = time.process_time() - start

@@ -14,7 +14,7 @@ from autosearch.engine.observations import with_observation
 from autosearch.engine.plan import plan
 from autosearch.engine.snapshot import Answer, Question, Report, Run, Snapshot
 from autosearch.search.propose import record_of, search_of
-from autosearch.search.registry import algorithm_for
+from autosearch.search.registry import algorithm_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -123,7 +123,7 @@ class World:
             return
         search = search_of(self.job)
         records = [record_of(trial, search.metric) for trial in self.trials.values()]
-        proposals = algorithm_for(search).propose(search, records, self.asked.slots)
+        proposals = algorithm_of(search.algorithm).propose(search, records, self.asked.slots)
         self.answer, self.asked = Answer(self.asked, proposals), None
 
     def begin(self, run: Run) -> None:

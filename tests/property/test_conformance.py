@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autosearch.search.conformance import check_all, drawn_search
-from autosearch.search.registry import NAMES, algorithm_for
+from autosearch.search.registry import NAMES, algorithm_of
 
 EXAMPLES = {"tpe": 8, "cmaes": 15, "sobol": 20}
 
@@ -18,7 +18,7 @@ def test_an_algorithm_keeps_every_promise(name):
     @given(seed=st.integers(0, 2**32), parallel=st.integers(1, 6))
     def holds(seed, parallel):
         search = drawn_search(name, seed)
-        check_all(lambda: algorithm_for(search), search, seed, parallel=parallel)
+        check_all(lambda: algorithm_of(search.algorithm), search, seed, parallel=parallel)
 
     holds()
 
@@ -29,7 +29,7 @@ def test_a_small_space_is_tried_out_to_its_last_point(name):
     tried = 0
     for seed in range(5 if name == "tpe" else 12):
         search = drawn_search(name, seed, finite=True, trials=30)
-        simulation = check_all(lambda search=search: algorithm_for(search), search, seed)
+        simulation = check_all(lambda search=search: algorithm_of(search.algorithm), search, seed)
         if search.space.size <= search.max_trials:
             tried += 1
             assert len(simulation.trials) == search.space.size

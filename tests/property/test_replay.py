@@ -3,7 +3,7 @@
 import pytest
 
 from autosearch.search.conformance import check_replay, drawn_search
-from autosearch.search.registry import NAMES, algorithm_for
+from autosearch.search.registry import NAMES, algorithm_of
 from autosearch.search.simulation import Faults, bowl, simulate
 
 DECISIONS = 1000
@@ -17,9 +17,14 @@ def test_a_thousand_decisions_are_reproduced(name):
     while compared < DECISIONS:
         search = drawn_search(name, 10_000 + seed, trials=40)
         simulation = simulate(
-            lambda search=search: algorithm_for(search), search, bowl(search), parallel=4, seed=seed, faults=FAULTS
+            lambda search=search: algorithm_of(search.algorithm),
+            search,
+            bowl(search),
+            parallel=4,
+            seed=seed,
+            faults=FAULTS,
         )
-        compared += check_replay(lambda search=search: algorithm_for(search), search, simulation.trials)
+        compared += check_replay(lambda search=search: algorithm_of(search.algorithm), search, simulation.trials)
         seed += 1
     assert compared >= DECISIONS
 
@@ -29,6 +34,6 @@ def test_early_stopped_trials_are_part_of_the_replay(name):
     """The same with trials that a stopping rule ended."""
     for seed in range(4):
         search = drawn_search(name, 20_000 + seed, trials=30)
-        make = lambda search=search: algorithm_for(search)  # noqa: E731 - bound to this round's search
+        make = lambda search=search: algorithm_of(search.algorithm)  # noqa: E731 - bound to this round's search
         simulation = simulate(make, search, bowl(search), parallel=3, seed=seed, faults=Faults(stop=0.4, fail=0.1))
         assert check_replay(make, search, simulation.trials) == len(simulation.trials)

@@ -13,7 +13,7 @@ from autosearch.search.cma_es import CmaEs, Fold, _drawn, _taught
 from autosearch.search.cma_models import model_of
 from autosearch.search.conformance import check_memo
 from autosearch.search.records import finished_in_order
-from autosearch.search.registry import algorithm_for
+from autosearch.search.registry import algorithm_of
 from autosearch.search.simulation import Faults, bowl, simulate
 
 LOG = [{"name": "n", "int": {"min": 1, "max": 6, "scale": "Log"}}]
@@ -43,7 +43,9 @@ def test_it_comes_closer_than_chance(name):
         results = []
         for seed in range(5):
             search = search_for(algorithm, SPACES[name], seed=seed, max_trials=120, **settings)
-            results.append(best(simulate(lambda s=search: algorithm_for(s), search, bowl(search), parallel=4).trials))
+            results.append(
+                best(simulate(lambda s=search: algorithm_of(s.algorithm), search, bowl(search), parallel=4).trials)
+            )
         return sorted(results)[2]
 
     assert median("cmaes", population=8, rounds=15) <= median("random")

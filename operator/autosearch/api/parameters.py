@@ -222,7 +222,8 @@ def contains(parameter: Parameter, value: Scalar) -> bool:
         return False
     domain = parameter.domain
     if isinstance(domain, FloatRange | IntRange):
-        return domain.min <= canonical <= domain.max and _on_step(domain, float(canonical))  # type: ignore[operator]
+        number = float(canonical)
+        return domain.min <= number <= domain.max and _on_step(domain, number)
     return not isinstance(domain, Discrete) or canonical in domain.values
 
 

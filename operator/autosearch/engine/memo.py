@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from autosearch.api.trial import Trial, TrialStatus
-from autosearch.engine.tally import Tally, in_order, tally_of
+from autosearch.engine.tally import Tally, completed_at, in_order, tally_of
 from autosearch.search.propose import record_of
 from autosearch.search.records import TrialRecord
 
@@ -41,7 +41,7 @@ class Memo:
         tally = self._tally
         last = tally.last_completion if tally else None
         intact = tally is not None and tally.maximize == maximize and len(finished) - len(fresh) == len(added)
-        if tally is None or not intact or any(last and t.status.completion_time <= last for t in fresh):  # type: ignore[operator]
+        if tally is None or not intact or any(last and completed_at(t) <= last for t in fresh):
             tally, self._added, fresh = tally_of(finished, maximize=maximize), {}, list(finished)
         else:
             for trial in in_order(fresh):

@@ -26,8 +26,3 @@ def trial_name(job: AutoSearchJob, identity: str) -> str:
 def attempt_id(trial: Trial, attempt: int) -> str:
     """Give what the script sees as `--trial_id`; further attempts add `-r1`, `-r2`: each has its own directory."""
     return trial.spec.trial_id if attempt == 0 else f"{trial.spec.trial_id}-r{attempt}"
-
-
-def run_name(job: AutoSearchJob, attempt: str) -> str:
-    """Give the name of the pod of an attempt."""
-    return f"{job_id(job)}-{attempt}"

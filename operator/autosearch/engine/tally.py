@@ -77,4 +77,11 @@ def tally_of(trials: Iterable[Trial], *, maximize: bool) -> Tally:
 
 def in_order(trials: Iterable[Trial]) -> list[Trial]:
     """Sort finished trials by completion, which is unique."""
-    return sorted(trials, key=lambda trial: trial.status.completion_time)  # type: ignore[arg-type, return-value]
+    return sorted(trials, key=completed_at)
+
+
+def completed_at(trial: Trial) -> datetime:
+    """Give when a finished trial was completed."""
+    time = trial.status.completion_time
+    assert time is not None
+    return time

@@ -86,7 +86,7 @@ class Lock:
         self._remove_sockets(self._note())
         base = tempfile.gettempdir()
         # A socket's path has at most 107 bytes.
-        sockets = Path(tempfile.mkdtemp(prefix=_SOCKETS, dir=base if len(base) < 60 else "/tmp"))  # noqa: PLR2004, S108
+        sockets = Path(tempfile.mkdtemp(prefix=_SOCKETS, dir=base if len(base) < 60 else "/tmp"))  # noqa: PLR2004, S108 - as said; the folder is private
         sockets.chmod(0o711)
         note = json.dumps({"pid": os.getpid(), "lock": self.identity, "sockets": str(sockets)}).encode()
         try:

@@ -250,7 +250,7 @@ def _become_trial(order: Message, log: int, parent: int) -> NoReturn:
         code = NOT_EXECUTABLE
         os.chdir(order["cwd"])
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AUTOSEARCH_")}
-        os.execvpe(order["command"][0], order["command"], {**inherited, **order["env"]})  # noqa: S606
+        os.execvpe(order["command"][0], order["command"], {**inherited, **order["env"]})  # noqa: S606 - to start what the user wrote is its purpose
     except OSError as error:
         os.write(2, f"autosearch: cannot {_doing(order, code)}: {error.strerror}\n".encode(errors="replace"))
         code = NOT_FOUND if error.errno == errno.ENOENT and code == NOT_EXECUTABLE else code

@@ -14,7 +14,7 @@ from autosearch.api.trial import Trial
 from autosearch.search.auto import resolve
 from autosearch.search.initial import distinct
 from autosearch.search.records import Proposals, Search, TrialRecord
-from autosearch.search.registry import algorithm_for
+from autosearch.search.registry import algorithm_of
 from autosearch.search.seeding import seed_from
 from autosearch.search.space import SearchSpace
 
@@ -37,7 +37,7 @@ def propose(job: AutoSearchJob | Json, trials: Sequence[Trial | Json], slots: in
     """
     search = search_of(job)
     records = [record_of(trial, search.metric) for trial in trials]
-    return algorithm_for(search).propose(search, records, slots)
+    return algorithm_of(search.algorithm).propose(search, records, slots)
 
 
 def search_of(job: AutoSearchJob | Json) -> Search:

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import cast
 
 from autosearch.search.errors import UnknownAlgorithmError
-from autosearch.search.records import Algorithm, Search
+from autosearch.search.records import Algorithm
 
 _ALGORITHMS = {
     "random": "random_search:RandomSearch",
@@ -20,11 +20,6 @@ _ALGORITHMS = {
     "pbt": "pbt:Pbt",
 }
 NAMES = tuple(_ALGORITHMS)
-
-
-def algorithm_for(search: Search) -> Algorithm:
-    """Make the algorithm of a search, without a memo; raises what `algorithm_of` raises."""
-    return algorithm_of(search.algorithm)
 
 
 def algorithm_of(name: str) -> Algorithm:

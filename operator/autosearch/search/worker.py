@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
 from autosearch.search.records import Algorithm, Proposals, Search, TrialRecord
-from autosearch.search.registry import algorithm_for
+from autosearch.search.registry import algorithm_of
 
 Request = tuple[Search, Sequence[TrialRecord], int]
 # One question at a time, on shared cores: threads inside an answer only get into each other's way.
@@ -47,7 +47,7 @@ def _algorithm(memos: OrderedDict[tuple[str, int, str], Algorithm], search: Sear
     """Give the job's own instance, with its memo; the one that was not used for longest is forgotten."""
     key = (search.job_name, search.seed, search.algorithm)
     if key not in memos:
-        memos[key] = algorithm_for(search)
+        memos[key] = algorithm_of(search.algorithm)
     memos.move_to_end(key)
     while len(memos) > _MEMOS:
         memos.popitem(last=False)

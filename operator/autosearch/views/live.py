@@ -80,7 +80,7 @@ class LiveProgress:
             self._console.out(text.plain, highlight=False)
 
     def _show(self, moment: Moment) -> None:
-        from rich.live import Live  # noqa: PLC0415 - rich costs a tenth of a second, which `--help` must not pay
+        from rich.live import Live
 
         if self._live is None:
             self._live = Live(console=self._console, auto_refresh=False, transient=True)

@@ -21,8 +21,8 @@ BAR = 16
 
 def picture(moment: Moment) -> "Group":
     """Give the picture of a terminal: head, bar, best, running trials, waits."""
-    from rich.console import Group  # noqa: PLC0415 - rich costs a tenth of a second, which `--help` must not pay
-    from rich.text import Text  # noqa: PLC0415
+    from rich.console import Group
+    from rich.text import Text
 
     parts: list[RenderableType] = [_head(moment), _bar(moment), _best(moment)]
     parts += [_failed(moment.failed)] if moment.failed is not None else []
@@ -34,7 +34,7 @@ def picture(moment: Moment) -> "Group":
 
 
 def _head(moment: Moment) -> "Text":
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text
 
     job = moment.job
     head = Text(no_wrap=True, overflow="ellipsis")
@@ -44,7 +44,7 @@ def _head(moment: Moment) -> "Text":
 
 
 def _bar(moment: Moment) -> "Text":
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text
 
     planned, done = planned_trials(moment.job), moment.scores.finished
     failed = moment.scores.by_state.get("Failed", 0)
@@ -63,7 +63,7 @@ def _bar(moment: Moment) -> "Text":
 
 
 def _best(moment: Moment) -> "Text":
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text
 
     best = moment.scores.best
     if best is None:
@@ -76,7 +76,7 @@ def _best(moment: Moment) -> "Text":
 
 
 def _failed(trial: Trial) -> "Text":
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text
 
     text = Text("✗ ", style="red", no_wrap=True, overflow="ellipsis")
     text.append(f"trial {trial.spec.trial_id} failed", style="red")
@@ -85,7 +85,7 @@ def _failed(trial: Trial) -> "Text":
 
 
 def _running(moment: Moment) -> "list[Text]":
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text
 
     # Columns are aligned by hand: a rich table costs milliseconds each time, and this is drawn four times a second.
     shown = moment.started[:ROWS]

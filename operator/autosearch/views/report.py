@@ -79,7 +79,7 @@ def render(job: AutoSearchJob, trials: Sequence[Trial], now: datetime, folder: P
         now: until when running attempts are counted, and the page's date; timezone-aware.
         folder: where the page will lie, absolute; paths below it are shown relative to it.
     """
-    from plotly.offline import get_plotlyjs  # noqa: PLC0415 - only the report pays for plotly
+    from plotly.offline import get_plotlyjs
 
     standing = Standing(job, trials, job.status.completion_time or now)
     figures = plots(standing)
@@ -117,7 +117,7 @@ def plots(standing: Standing) -> list[Figure]:
 
 
 def _widened(figure: Figure) -> Figure:
-    from dataclasses import replace  # noqa: PLC0415
+    from dataclasses import replace
 
     return replace(figure, width="full")
 

@@ -86,8 +86,8 @@ def result_table(standing: Standing, width: int) -> "Table":
 
     Each parameter has a column of its own where all of them fit; else they share one, and reasons stand beneath them.
     """
-    from rich import box  # noqa: PLC0415 - rich costs a tenth of a second, which `--help` must not pay
-    from rich.table import Table  # noqa: PLC0415
+    from rich import box
+    from rich.table import Table
 
     shown = standing.in_order[:ROWS_ON_TERMINAL]
     wide = _columns_fit(standing, shown, width)
@@ -116,7 +116,7 @@ def _columns_fit(standing: Standing, shown: Sequence[Trial], width: int) -> bool
 
 
 def _row(standing: Standing, rank: int, trial: Trial, *, wide: bool) -> list["Text"]:
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text
 
     place, identity, state, value, together, runs, time, reason = _cells(standing, rank, trial)
     best = trial is standing.best
@@ -138,7 +138,7 @@ def _row(standing: Standing, rank: int, trial: Trial, *, wide: bool) -> list["Te
 
 def summary(standing: Standing) -> "Text":
     """Give what is to be known of the search as a whole: how it ended, the best trial, its model, what was used."""
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text
 
     job, text = standing.job, Text()
     text.append(f"{job.name}: {job.status.state}", style="bold")

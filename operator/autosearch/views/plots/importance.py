@@ -68,8 +68,8 @@ def _values(standing: Standing, trials: list[Trial]) -> list[float]:
 def _estimates(
     standing: Standing, trials: list[Trial], values: list[float]
 ) -> tuple[dict[str, float], dict[str, float]]:
-    import optuna  # noqa: PLC0415 - takes a second, which only this plot must pay
-    from optuna.importance import (  # noqa: PLC0415
+    import optuna
+    from optuna.importance import (
         FanovaImportanceEvaluator,
         MeanDecreaseImpurityImportanceEvaluator,
         get_param_importances,
@@ -94,7 +94,7 @@ def _shares(found: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _frozen(standing: Standing, trials: list[Trial], values: list[float]) -> list[Any]:
-    from optuna.trial import create_trial  # noqa: PLC0415
+    from optuna.trial import create_trial
 
     dimensions = [d for d in SearchSpace.of(standing.job.spec.parameters).dimensions if d.count != 1]
     distributions = {dimension.name: _distribution(dimension) for dimension in dimensions}
@@ -109,7 +109,7 @@ def _frozen(standing: Standing, trials: list[Trial], values: list[float]) -> lis
 
 
 def _distribution(dimension: Dimension) -> Any:
-    from optuna.distributions import CategoricalDistribution, FloatDistribution  # noqa: PLC0415
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
 
     if dimension.ordered:
         return FloatDistribution(0.0, 1.0)
