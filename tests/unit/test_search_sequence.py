@@ -129,7 +129,7 @@ def test_auto_takes_the_grid_where_it_fits():
 def test_every_name_has_an_algorithm():
     """Each one can be made; an unknown name and `gp` are answered with what to write."""
     for name in NAMES:
-        assert callable(algorithm_of(search_for(name)).propose)
+        assert callable(algorithm_of(name).propose)
     with pytest.raises(UnknownAlgorithmError, match=r"not built yet.*tpe"):
         algorithm_of("gp")
     with pytest.raises(UnknownAlgorithmError, match="random, grid"):
