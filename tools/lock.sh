@@ -15,7 +15,8 @@ lock() {
     echo "requirements/$list.txt"
 }
 
-lock dev pyproject.toml --group dev "$@"
+lock dev pyproject.toml --all-extras --group dev "$@"
 lock demo pyproject.toml --group demo --constraints requirements/dev.txt
 lock runtime pyproject.toml --constraints requirements/dev.txt
+lock operator requirements/operator.in --constraints requirements/dev.txt
 lock tools --group tools "$@"

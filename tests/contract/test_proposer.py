@@ -15,7 +15,7 @@ import pytest
 from autosearch.api.algorithms import Random
 from autosearch.api.parameters import Parameter
 from autosearch.engine.snapshot import Answer, Question
-from autosearch.local.proposer import Proposer
+from autosearch.proposing.proposer import Proposer
 from autosearch.search.records import Search, TrialRecord
 from autosearch.search.space import SearchSpace
 
@@ -180,7 +180,7 @@ def test_worker_dies_with_the_runner(tmp_path: Path) -> None:
     program = f"""
 import sys, time
 from pathlib import Path
-from autosearch.local import proposer
+from autosearch.proposing import proposer
 start = proposer._PROGRAM.split("from autosearch.search")[0]
 slow = start + "import time; print('working', flush=True); time.sleep(60)"
 p = proposer.Proposer(Path({str(tmp_path / "log")!r}), program=slow)

@@ -7,13 +7,13 @@ library alone, for it is loaded into the supervisor, and decides nothing.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 
+from autosearch.proposing.parent import prctl
+
 TOKEN = "AUTOSEARCH_RUN"  # noqa: S105 - a variable's name
 """Environment variable by which a trial's descendants are recognised, whatever session they moved to."""
-_PDEATHSIG = 1
 _CHILD_SUBREAPER = 36
 _CHUNK = 1 << 16
 
@@ -24,22 +24,7 @@ def adopt_orphans(adopt: bool) -> None:
     Raises:
         OSError: if the kernel refuses.
     """
-    _prctl(_CHILD_SUBREAPER, int(adopt))
-
-
-def die_with_parent(parent: int) -> None:
-    """Let the kernel kill this process when its parent, which has that id, dies; it may be dead already."""
-    _prctl(_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def _prctl(option: int, value: int) -> None:
-    if _libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl")
+    prctl(_CHILD_SUBREAPER, int(adopt))
 
 
 def children_of(pid: int) -> list[int]:

@@ -20,8 +20,8 @@ from autosearch.engine.snapshot import Answer, Snapshot
 from autosearch.local.attempts import Attempts
 from autosearch.local.live_view import Listener, LiveView, Pace
 from autosearch.local.processes import Ended, Processes, SupervisorLostError
-from autosearch.local.proposer import Proposer
 from autosearch.local.state import State, fault_of
+from autosearch.proposing.proposer import Proposer
 from autosearch.search.propose import search_of
 
 GRACE = 30.0

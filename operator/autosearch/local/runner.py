@@ -18,10 +18,10 @@ from autosearch.local.live_view import Listener
 from autosearch.local.lock import Lock
 from autosearch.local.loop import Loop
 from autosearch.local.processes import Processes
-from autosearch.local.proposer import TIME_LIMIT, Proposer
 from autosearch.local.state import State, fault_of
 from autosearch.local.store import Store
 from autosearch.local.workspace import Sources, Workshop, check_sources, ignored_fields
+from autosearch.proposing.proposer import TIME_LIMIT, Proposer
 
 
 class SearchInterruptedError(AutoSearchError):

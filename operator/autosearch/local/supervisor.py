@@ -24,7 +24,8 @@ import time
 from typing import Any, NoReturn
 
 from autosearch.local.copying import copy_tree
-from autosearch.local.descendants import adopt_orphans, children_of, die_with_parent, kill, oom_kills, token_of
+from autosearch.local.descendants import adopt_orphans, children_of, kill, oom_kills, token_of
+from autosearch.proposing.parent import die_with_parent
 
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127

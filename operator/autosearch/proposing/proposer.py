@@ -28,7 +28,7 @@ _LAST_WORDS = 1.0
 _PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from autosearch.local.descendants import die_with_parent
+from autosearch.proposing.parent import die_with_parent
 die_with_parent(int(sys.argv[3]))
 from multiprocessing.connection import Connection
 from autosearch.search.worker import serve
