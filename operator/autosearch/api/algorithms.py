@@ -31,19 +31,33 @@ class Sobol(Model):
 
 
 class Tpe(Model):
-    """Tree-structured Parzen Estimator; the first `startupTrials` are random."""
+    """Tree-structured Parzen Estimator: learns which regions do well, cheap at thousands of trials.
+
+    Attributes:
+        startup_trials: trials drawn at random before the estimator takes over.
+    """
 
     startup_trials: Count = 10
 
 
 class Gp(Model):
-    """Gaussian process; the first `startupTrials` are random."""
+    """Gaussian process: for few, expensive trials.
+
+    Attributes:
+        startup_trials: trials drawn at random before the process takes over.
+    """
 
     startup_trials: Count = 10
 
 
 class Cmaes(Model):
-    """Covariance matrix adaptation; `stepSize` 1.0 is a sixth of the range."""
+    """Covariance matrix adaptation.
+
+    Attributes:
+        population: trials of one generation.
+        rounds: generations.
+        step_size: width of the first generation around the middle; 1.0 is a sixth of the range.
+    """
 
     population: Population = 8
     rounds: Rounds = 10
@@ -51,7 +65,15 @@ class Cmaes(Model):
 
 
 class Pso(Model):
-    """Particle swarm: `inertia` keeps the direction, accelerations pull to the best known places."""
+    """Particle swarm.
+
+    Attributes:
+        population: particles, each a trial in every round.
+        rounds: steps that each particle makes.
+        inertia: share of its speed that a particle keeps.
+        global_acceleration: pull to the best place that any particle has found.
+        local_acceleration: pull to the best place that the particle itself has found.
+    """
 
     population: Population = 8
     rounds: Rounds = 10
@@ -128,21 +150,37 @@ class Algorithm(Model):
 
 
 class Median(Model):
-    """Stop a trial whose best value so far is worse than the median of the others at the same step."""
+    """Stop a trial whose best value so far is worse than the median of the others at the same step.
+
+    Attributes:
+        startup_trials: trials that must have finished before any is stopped.
+        warmup_steps: steps of each trial in which it is not stopped.
+    """
 
     startup_trials: Count = 5
     warmup_steps: Count = 0
 
 
 class Asha(Model):
-    """Successive halving without waiting: at each rung only the best 1/`reductionFactor` go on."""
+    """Successive halving without waiting: at each rung only the best 1/`reductionFactor` go on.
+
+    Attributes:
+        min_resource: step of the first rung.
+        reduction_factor: each rung is so many times further than the one before.
+    """
 
     min_resource: Positive = 1
     reduction_factor: Annotated[Positive, Field(ge=2)] = 3
 
 
 class Hyperband(Model):
-    """Successive halving with several first rungs, up to `maxResource` steps."""
+    """Successive halving with several first rungs, up to `maxResource` steps.
+
+    Attributes:
+        min_resource: step of the earliest rung.
+        max_resource: steps of a trial that is never stopped; greater than `minResource`.
+        reduction_factor: each rung is so many times further than the one before.
+    """
 
     min_resource: Positive = 1
     max_resource: Positive
@@ -158,7 +196,12 @@ class Hyperband(Model):
 
 
 class Threshold(Model):
-    """Stop a trial whose value leaves the given bounds."""
+    """Stop a trial whose value leaves the given bounds; at least one of them is given.
+
+    Attributes:
+        lower: a value below this ends the trial.
+        upper: a value above this ends the trial.
+    """
 
     lower: float | None = None
     upper: float | None = None
@@ -173,7 +216,12 @@ class Threshold(Model):
 
 
 class Patience(Model):
-    """Stop a trial that has not improved by more than `minDelta` for `steps` reports."""
+    """Stop a trial that has not improved for a while.
+
+    Attributes:
+        steps: reports without an improvement after which it ends.
+        min_delta: what is more than this counts as an improvement, in the metric's own unit.
+    """
 
     # A trial keeps a hundred observations, and this rule needs all of its last ones.
     steps: Annotated[Positive, Field(le=90)]

@@ -51,13 +51,24 @@ class Source(Model):
 
 
 class DataSource(Source):
-    """Training or test data; `PrivateCopy` gives each trial its own writable copy."""
+    """Training or test data from a volume.
+
+    Attributes:
+        volume: a Kubernetes volume source, such as `{persistentVolumeClaim: {claimName: datasets}}`.
+        sub_path: folder inside the volume.
+        access: `ReadOnly`, or `PrivateCopy`: each trial gets its own writable copy.
+    """
 
     access: Access = "ReadOnly"
 
 
 class PodHistory(Model):
-    """Finished pods kept for their logs; the best trial's always is."""
+    """Finished pods kept for their logs; the best trial's always is.
+
+    Attributes:
+        succeeded: pods of trials that succeeded, the newest ones.
+        failed: pods of attempts that failed, the newest ones.
+    """
 
     succeeded: Count = 10
     failed: Count = 10
@@ -149,8 +160,12 @@ class Best(Model):
     """The best succeeded trial so far.
 
     Attributes:
+        trial_name: name of its Trial object.
+        value: what it reported for the objective's metric.
+        parameters: what it was trained with.
         model_path: folder of its model, relative to the output root.
         model_uri: the same as an address: `pvc://results/team-a/...`, locally a path.
+        checkpoint_path: its checkpoint file, relative to the output root.
     """
 
     trial_name: Short
@@ -163,7 +178,13 @@ class Best(Model):
 
 
 class Improvement(Model):
-    """A trial that was the best when it finished."""
+    """A trial that was the best when it finished.
+
+    Attributes:
+        trial_name: name of its Trial object.
+        value: what it reported for the objective's metric.
+        time: when it finished.
+    """
 
     trial_name: Short
     value: float
@@ -171,7 +192,18 @@ class Improvement(Model):
 
 
 class TrialCounts(Model):
-    """Trials by state; `planned` is how many the search will have, absent while nobody can know."""
+    """Trials by state.
+
+    Attributes:
+        planned: how many the search will have at most; absent while nobody can know.
+        created: how many there are so far, in whatever state.
+        pending: trials that wait for a place, a pod or a GPU.
+        running: trials whose script runs.
+        succeeded: trials with an accepted final report.
+        early_stopped: trials that an early-stopping rule ended.
+        failed: trials whose last attempt failed.
+        stopped: trials that ended with the search.
+    """
 
     planned: Count | None = None
     created: Count = 0
@@ -187,13 +219,24 @@ class JobStatus(Model):
     """What is known of the search. The history is in the Trial objects.
 
     Attributes:
+        observed_generation: the spec's generation that this speaks of.
+        state: summary for people and for `kubectl get`; programs read `conditions`.
+        progress: finished trials and how many there will be, such as `12/80`.
+        conditions: `Started`, `Suspended`, `Progressing`, `Complete`, `Failed`, and `Finished` with either of the two;
+            `ModelsKept`, `Warning` and `Cleaning` where there is something to say.
         seed: the seed in effect.
         target: the objective's value that ends the search, in effect.
+        trials: how many there are in each state.
+        best: the best succeeded trial so far.
+        improvements: the last 50 trials that were the best when they finished.
+        usage: run time of all trials.
         start_time: when the search started, or last resumed: the deadline counts from here.
+        completion_time: when the search ended; no run of it is alive since.
     """
 
     observed_generation: Count | None = None
     state: JobState = "Pending"
+    progress: Annotated[str, Field(max_length=32)] = ""
     conditions: list[Condition] = Field(default_factory=list)
     seed: Int | None = None
     target: float | None = None

@@ -45,7 +45,10 @@ class Condition(Model):
     """One aspect of an object's state, as `kubectl wait --for=condition=TYPE` reads it.
 
     Attributes:
+        type: which aspect.
+        status: `True`, `False`, or `Unknown`.
         observed_generation: the spec's generation that this speaks of.
+        last_transition_time: since when `status` is what it is.
         reason: one word for programs.
         message: a sentence for people.
     """

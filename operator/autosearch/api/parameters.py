@@ -61,7 +61,14 @@ class FloatRange(Model):
 
 
 class IntRange(Model):
-    """A whole number between two ends, both included; `scale` and `step` as for floats."""
+    """A whole number between two ends, both included.
+
+    Attributes:
+        min: lower end.
+        max: upper end, greater than `min`.
+        scale: `Linear`, or `Log` for quantities such as layer widths (then `min` is 1 or more).
+        step: distance between neighbours, counted from `min`; only with `Linear`; absent: 1.
+    """
 
     min: Annotated[Int, Field(ge=-_SAFE_INT, le=_SAFE_INT)]
     max: Annotated[Int, Field(ge=-_SAFE_INT, le=_SAFE_INT)]
@@ -100,7 +107,11 @@ def _wrong_step(width: float, step: float) -> list[str]:
 
 
 class Discrete(Model):
-    """Numbers in increasing order; neighbours are similar. The script sees whole ones as integers."""
+    """Numbers in increasing order; neighbours are similar. The script sees whole ones as integers.
+
+    Attributes:
+        values: all that may be tried, in increasing order, each once.
+    """
 
     values: Annotated[list[Number], Field(min_length=1, max_length=1000)]
 
@@ -112,7 +123,11 @@ class Discrete(Model):
 
 
 class Categorical(Model):
-    """Strings without an order."""
+    """Strings without an order.
+
+    Attributes:
+        choices: all that may be tried, each once; numbers in quotes are strings too.
+    """
 
     choices: Annotated[list[Annotated[str, Field(max_length=253)]], Field(min_length=1, max_length=1000)]
 

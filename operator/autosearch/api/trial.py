@@ -68,7 +68,10 @@ class Attempt(Model):
         pod_uid: identity of the pod (locally: of the process record).
         reason: empty while it runs; while it is being ended, and afterwards, why: `Reported`, `ScriptFailed`,
             `OOMKilled`, ...
+        message: the same for people, with the end of the log where the attempt failed.
         exit_code: of the trial container; 128 + signal when killed.
+        start_time: when the run was seen to start.
+        end_time: when its last container ended.
     """
 
     id: Short
@@ -81,14 +84,24 @@ class Attempt(Model):
 
 
 class Observation(Model):
-    """What the script reported at one step."""
+    """What the script reported at one step.
+
+    Attributes:
+        step: the script's own count, such as an epoch.
+        metrics: all values of that step by name.
+    """
 
     step: Count
     metrics: Metrics
 
 
 class Usage(Model):
-    """Run time of all ended attempts, in seconds, and the same times the GPUs that each held."""
+    """Run time of all ended attempts: what a platform may bill.
+
+    Attributes:
+        trial_seconds: seconds from each pod's start to its end.
+        gpu_seconds: the same times the GPUs that each attempt held.
+    """
 
     trial_seconds: Annotated[float, Field(ge=0)] = 0.0
     gpu_seconds: Annotated[float, Field(ge=0)] = 0.0
@@ -99,15 +112,22 @@ class TrialStatus(Model):
 
     Attributes:
         state: summary for people and for `kubectl get`.
+        conditions: what is known in detail; `StopRequested` says why a running trial is to end early.
         value: the objective's value; written once with `completionTime`.
+        metrics: all values of the final report by name.
         observations: at most 100 progress reports, thinned evenly, the last one always kept.
         attempts: the last ten runs.
         attempt_count: runs so far, all of them.
         failed_attempts: those that failed by themselves; lost and evicted ones do not count.
-        model_path: folder of the saved model, relative to the output root.
+        model_path: folder of the saved model, relative to the output root; absent once it was removed.
         checkpoint_path: file reported as checkpoint, relative to the output root.
         last_checkpoint_path: the newest checkpoint of a progress report, for `retryFrom: LastCheckpoint`.
         usage: of all attempts, also of those that `attempts` no longer holds.
+        attempts_removed: attempts whose output directories were removed, the earliest ones, because of
+            `keepBestModels`.
+        output_removed: true once those of all attempts are gone, the model and checkpoints with them.
+        start_time: when the first attempt started.
+        completion_time: when the trial got its final state; unique in the search, so that it orders the trials.
     """
 
     state: TrialState = "Pending"
@@ -122,6 +142,8 @@ class TrialStatus(Model):
     checkpoint_path: Path | None = None
     last_checkpoint_path: Path | None = None
     usage: Usage = Field(default_factory=Usage)
+    attempts_removed: Count = 0
+    output_removed: bool = False
     start_time: Time | None = None
     completion_time: Time | None = None
 
