@@ -8,11 +8,25 @@ from datetime import UTC, datetime, timedelta
 from autosearch.api.job import AutoSearchJob, JobStatus
 from autosearch.api.meta import is_true
 from autosearch.api.trial import FINAL_STATES, Trial, TrialStatus
-from autosearch.engine.actions import Action, CreateTrial, Propose, StartRun, StopRun, UpdateJob, UpdateTrial
+from autosearch.engine.actions import (
+    Action,
+    CreateTrial,
+    Propose,
+    RemoveCleaner,
+    RemoveJob,
+    RemoveRun,
+    StartCleaner,
+    StartRun,
+    StopRun,
+    UpdateJob,
+    UpdateTrial,
+)
+from autosearch.engine.housekeeping import housekeeping
 from autosearch.engine.memo import Memo
+from autosearch.engine.names import output_directory
 from autosearch.engine.observations import with_observation
 from autosearch.engine.plan import plan
-from autosearch.engine.snapshot import Answer, Question, Report, Run, Snapshot
+from autosearch.engine.snapshot import Answer, Blocked, CleanerRun, Question, Report, Run, Snapshot
 from autosearch.search.propose import record_of, search_of
 from autosearch.search.registry import algorithm_of
 
@@ -55,23 +69,31 @@ class World:
     accepted: dict[str, float] = field(default_factory=dict)
     starts: list[str] = field(default_factory=list)
     memo: Memo = field(default_factory=Memo)
+    trial_of: dict[str, str] = field(default_factory=dict)
+    blocked: Blocked | None = None
+    cleaner: CleanerRun | None = None
+    cleaners: int = 0
+    gone: set[str] = field(default_factory=set)
 
     def snapshot(self, stale: bool = False) -> Snapshot:
         """Give the view of a shell; a stale one may miss what runs did since the last look, never its own acts."""
         runs = [self.seen.get(name, run) if stale else run for name, run in self.runs.items()]
         if not stale:
             self.seen = dict(self.runs)
-        return Snapshot(self.job, list(self.trials.values()), runs, self.answer, self.asked)
+        trials = list(self.trials.values())
+        return Snapshot(self.job, trials, runs, self.answer, self.asked, blocked=self.blocked, cleaner=self.cleaner)
 
     def reconcile(self, crash_after: int | None = None, stale: bool = False) -> Sequence[Action]:
         """Make a pass; a crash leaves out all actions after some."""
         seen = self.snapshot(stale)
         made = plan(seen, self.now, self.memo)
-        for action in made.actions[:crash_after]:
+        tidied = housekeeping(seen, self.now, self.memo, made)
+        actions = (*made.actions, *tidied.actions)
+        for action in actions[:crash_after]:
             self.carry_out(action)
         if crash_after is not None:
             self.asked = None
-        return made.actions
+        return actions
 
     def carry_out(self, action: Action) -> None:
         """Do what the engine asked for, and check what must never be."""
@@ -93,10 +115,56 @@ class World:
                 self.runs[action.attempt_id] = replace(run, stopping=True)
         elif isinstance(action, Propose):
             self.asked = action.question
+        else:
+            self._tidy_up(action)
+
+    def _tidy_up(self, action: Action) -> None:
+        if isinstance(action, RemoveRun):
+            self._remove(action)
+        elif isinstance(action, RemoveJob):
+            assert self.finished(), "only a finished job is removed"
+            self.job = self.job.replace(metadata=self.job.metadata.replace(deletion_timestamp=self.now))
+        elif isinstance(action, StartCleaner):
+            assert self.cleaner is None, "one cleaner at a time"
+            assert len(action.name) <= 63, "a name is a DNS label"
+            self.cleaner, self.cleaners = CleanerRun(action.name, action.directories), self.cleaners + 1
+        elif isinstance(action, RemoveCleaner):
+            assert self.cleaner is None or (self.cleaner.name == action.name and not self.cleaner.alive)
+            self.cleaner = None
+
+    def _remove(self, action: RemoveRun) -> None:
+        assert not self.runs[action.attempt_id].alive, "only ended runs are removed"
+        status = self.trials[action.trial_name].status
+        closed = [attempt.id for attempt in status.attempts if attempt.end_time]
+        assert status.completion_time or action.attempt_id in closed, "its outcome is on record"
+        best = self.job.status.best
+        own = best is not None and best.trial_name == action.trial_name and closed[-1] == action.attempt_id
+        assert not own, "the best trial's run is kept"
+        del self.runs[action.attempt_id]
+        self.seen.pop(action.attempt_id, None)
+
+    def clean(self, message: str = "") -> None:
+        """Let the cleaner end: well, unless there is a message."""
+        cleaner = self.cleaner
+        if cleaner is None or not cleaner.alive:
+            return
+        if not message:
+            used = {output_directory(self.job, run.attempt_id) for run in self.alive()}
+            assert used.isdisjoint(cleaner.directories), "nobody writes to what is removed"
+            self.gone |= set(cleaner.directories)
+        self.cleaner = replace(cleaner, alive=False, succeeded=not message, message=message, ended=self.now)
 
     def _update_trial(self, action: UpdateTrial) -> None:
         old = self.trials[action.trial_name]
-        assert old.status.state not in FINAL_STATES, "a final state is written once"
+        if old.status.state in FINAL_STATES:
+            bare = action.status.replace(
+                attempts_removed=old.status.attempts_removed,
+                output_removed=old.status.output_removed,
+                model_path=old.status.model_path,
+            )
+            assert bare == old.status, "a final state is written once, only output may go later"
+            self.trials[action.trial_name] = old.replace(status=action.status)
+            return
         completed = action.status.completion_time
         if completed is not None:
             others = [t.status.completion_time for t in self.trials.values() if t.status.completion_time]
@@ -109,6 +177,9 @@ class World:
             return
         self.runs[action.attempt_id] = Run(action.trial_name, action.attempt_id, uid=f"uid-{len(self.starts)}", gpus=1)
         self.starts.append(action.attempt_id)
+        self.trial_of[action.attempt_id] = action.trial_name
+        resumed = "/".join(action.resume_checkpoint_path.split("/")[:2])
+        assert resumed not in self.gone, "what a run starts from was not removed"
         assert len(self.alive()) <= self.job.spec.parallelism, "never more live runs than parallelTrials"
         mine = [run for run in self.alive() if run.trial_name == action.trial_name]
         assert len(mine) == 1, "never two live runs of one trial"
@@ -130,10 +201,15 @@ class World:
         """Let a run's process start."""
         self.runs[run.attempt_id] = replace(run, started=self.now)
 
+    def doom(self, run: Run, reason: str) -> None:
+        """Let it turn out that a run can never start."""
+        self.runs[run.attempt_id] = replace(run, doomed=True, reason=reason, message=f"{reason} of {run.attempt_id}")
+
     def report(self, run: Run, value: float) -> None:
         """Let a run's final report be accepted; the first one counts."""
         if run.report is None:
-            report = Report(value, {"acc": value}, f"job/{run.attempt_id}", f"job/{run.attempt_id}/model.pkl")
+            directory = output_directory(self.job, run.attempt_id)
+            report = Report(value, {"acc": value}, directory, f"{directory}/model.pkl")
             self.runs[run.attempt_id] = replace(run, report=report, reported=self.now)
             self.accepted[run.attempt_id] = value
 
@@ -178,6 +254,7 @@ class World:
             self.converge()
             for run in self.alive():
                 self._advance(run, rng, fail)
+            self.clean()
             self.tick(1)
 
     def settle(self, rng: random.Random, rounds: int = 3000, fail: float = 0.0) -> None:

@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.property.engine_world import World, a_job
 
 from autosearch.api.job import AutoSearchJob
+from autosearch.engine.housekeeping import housekeeping
 from autosearch.engine.plan import plan
 
 PBT = {"algorithm": {"pbt": {"population": 3, "rounds": 3}}, "maxTrials": None, "output": {"volume": {}}}
@@ -29,6 +30,9 @@ CHAOS = (
     PBT,
     {**PBT, "algorithm": {"pbt": {"population": 3, "rounds": 3, "mode": "Synchronous"}}},
     {**PBT, "parallelTrials": 2, "retries": 0, "maxFailedTrials": 4},
+    {**PBT, "keepBestModels": 1, "podHistory": {"succeeded": 0, "failed": 1}},
+    {"keepBestModels": 2, "output": {"volume": {}}, "retries": 2, "podHistory": {"succeeded": 1, "failed": 0}},
+    {"ttlSecondsAfterFinished": 30, "retryFrom": "LastCheckpoint", "keepBestModels": 1, "output": {"volume": {}}},
 )
 SPECS = st.sampled_from(CHAOS)
 PICK = st.integers(0, 7)
@@ -74,6 +78,8 @@ class Engine(RuleBasedStateMachine):
 
         assert plan(snapshot, self.world.now) == fresh
         assert plan(snapshot, self.world.now, self.world.memo) == fresh
+        tidied = housekeeping(snapshot, self.world.now, planned=fresh)
+        assert housekeeping(snapshot, self.world.now, self.world.memo, fresh) == tidied
 
     @rule()
     def think(self):
@@ -107,6 +113,15 @@ class Engine(RuleBasedStateMachine):
     def vanish(self, number):
         if run := self.pick(number):
             self.world.vanish(run)
+
+    @rule(number=PICK, reason=st.sampled_from(["DirectoryExists", "CodeCopyFailed"]))
+    def doom(self, number, reason):
+        if run := self.pick(number, started=False):
+            self.world.doom(run, reason)
+
+    @rule(message=st.sampled_from(["", "no permission"]))
+    def clean(self, message):
+        self.world.clean(message)
 
     @rule(suspend=st.booleans())
     def suspend(self, suspend):
@@ -165,7 +180,7 @@ def happen(world, rng):
     elif event == "think":
         world.think()
     elif event == "begin" and waiting:
-        world.begin(rng.choice(waiting))
+        begin_or_doom(world, rng.choice(waiting), rng)
     elif event == "observe" and running:
         world.observe(rng.choice(running), rng.randrange(5), rng.random())
     elif event == "report" and running:
@@ -176,9 +191,18 @@ def happen(world, rng):
         world.vanish(rng.choice(world.alive()))
     elif event == "tick":
         world.tick(rng.choice([0, 0.5, 5, 61]))
+        world.clean(rng.choice(["", "no permission"]))
     elif event == "edit":
         spec = {"suspend": rng.random() < 0.4, "parallel_trials": rng.randint(1, 4)}
         world.job = edited(world.job, **spec)
+
+
+def begin_or_doom(world, run, rng):
+    """Let a run start, or now and then turn out to be unable to."""
+    if rng.random() < 0.1:
+        world.doom(run, "DirectoryExists")
+    else:
+        world.begin(run)
 
 
 @pytest.mark.parametrize("spec", CHAOS, ids=[str(index) for index in range(len(CHAOS))])
@@ -197,7 +221,7 @@ def settle_and_check(world):
     world.job = edited(world.job, suspend=False)
     world.settle(random.Random(0))
     for attempt, value in world.accepted.items():
-        trial = world.trials[world.runs[attempt].trial_name]
+        trial = world.trials[world.trial_of[attempt]]
 
         assert (trial.status.state, trial.status.value) == ("Succeeded", value)
 

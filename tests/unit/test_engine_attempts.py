@@ -254,3 +254,26 @@ def test_billed_time_is_what_the_shell_says():
     world.converge()
 
     assert (world.job.status.usage.trial_seconds, world.job.status.usage.gpu_seconds) == (40.0, 80.0)
+
+
+def test_a_refused_report_is_why_the_attempt_failed():
+    """The script's only report was not accepted: the message says why."""
+    world = running(parallelTrials=1, retries=0)
+    run = world.alive()[0]
+    world.runs[run.attempt_id] = replace(run, refusal="no metric acc")
+    world.end(world.runs[run.attempt_id], 1)
+    world.converge()
+
+    trial = world.trials["demo-01234567-0-0"]
+    assert trial.status.attempts[0].reason == "ReportRefused"
+    assert trial.status.attempts[0].message == "the report was refused: no metric acc"
+
+
+def test_a_run_that_something_else_ended_failed_for_that_reason():
+    """Without an exit code the reason is the pod's own, and never that the script did not report."""
+    world = running(parallelTrials=1, retries=0)
+    run = world.alive()[0]
+    world.runs[run.attempt_id] = replace(run, alive=False, ended=world.now, reason="DeadlineExceeded")
+    world.converge()
+
+    assert reason_of_trial(world, "0-0") == "DeadlineExceeded"

@@ -223,3 +223,15 @@ def test_different_exceptions_may_be_the_parameters_doing():
     fail_all(world, 1, log="ValueError: depth 8 is too big")
 
     assert not world.finished()
+
+
+def test_a_search_that_only_stopped_trials_early_has_failed():
+    """Without a success there is no best trial; without a failure there is none to quote."""
+    world = running(parallelTrials=1, maxTrials=1, earlyStopping={"threshold": {"lower": 0.5}})
+    world.observe(world.alive()[0], 1, 0.1)
+    world.converge()
+    world.tick(11)
+    world.settle(random.Random(0))
+
+    assert reason(world, "Failed") == "NoTrialSucceeded"
+    assert message(world, "Failed") == "none of 1 trials succeeded"

@@ -195,4 +195,4 @@ def test_the_best_models_address_is_made_from_the_output_root():
     made = plan(replace(world.snapshot(), model_root="pvc://results/team-a"), world.now)
 
     status = next(action.status for action in made.actions if isinstance(action, UpdateJob))
-    assert status.best.model_uri == "pvc://results/team-a/job/0-0"
+    assert status.best.model_uri == "pvc://results/team-a/demo-01234567/0-0"

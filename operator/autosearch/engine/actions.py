@@ -63,7 +63,42 @@ class Propose:
     question: Question
 
 
-Action = UpdateTrial | UpdateJob | CreateTrial | StartRun | StopRun | Propose
+@dataclass(frozen=True, slots=True)
+class RemoveRun:
+    """Delete a run that has ended and whose outcome is in its trial's status; that it is gone already is success."""
+
+    trial_name: str
+    attempt_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveJob:
+    """Delete the job, and with it all that it owns; its output stays. That it is gone already is success."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartCleaner:
+    """Start a run without GPU that removes directories; that it exists already is success.
+
+    Attributes:
+        name: of the run's object, deterministic and a DNS label.
+        directories: relative to the output root, `<job id>/<attempt id>`; one that is not there counts as removed.
+    """
+
+    name: str
+    directories: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveCleaner:
+    """Delete a cleaner that has ended; that it is gone already is success."""
+
+    name: str
+
+
+Chore = RemoveRun | RemoveJob | StartCleaner | RemoveCleaner
+"""What only `housekeeping` asks for."""
+Action = UpdateTrial | UpdateJob | CreateTrial | StartRun | StopRun | Propose | Chore
 
 
 @dataclass(frozen=True, slots=True)

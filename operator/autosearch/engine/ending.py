@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from autosearch.api.meta import Condition, find_condition, is_true
 from autosearch.engine.budget import planned_trials, proposals_exhausted
+from autosearch.engine.refusals import template_refused
 from autosearch.engine.settle import EXIT_REASONS, stop_without_run
 from autosearch.engine.work import ENDINGS, Work, ending_reason
 
@@ -21,7 +22,7 @@ def decide(work: Work) -> None:
     """Put on record why the search ends, if it does now."""
     if work.ending:
         return
-    for rule in (_target, _broken_script, _failures, _deadline, _all_finished):
+    for rule in (_target, template_refused, _broken_script, _failures, _deadline, _all_finished):
         verdict = rule(work)
         if verdict is not None:
             reason, message = verdict

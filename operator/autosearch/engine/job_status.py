@@ -9,6 +9,7 @@ from collections import Counter
 from autosearch.api.job import Best, JobState, TrialCounts
 from autosearch.api.meta import find_condition
 from autosearch.api.trial import Trial, Usage
+from autosearch.engine import notices, refusals
 from autosearch.engine.budget import planned_trials
 from autosearch.engine.starting import waits
 from autosearch.engine.work import Work
@@ -38,10 +39,11 @@ def _best(trial: Trial | None, model_root: str) -> Best | None:
 def update_summary(work: Work) -> None:
     """Fill in the counters, the usage, the effective settings and the conditions of a search that goes on."""
     job = work.job
+    acknowledge(work)
     work.status = work.status.replace(
-        observed_generation=job.metadata.generation,
         seed=effective_seed(job),
         target=job.spec.objective.target,
+        progress=_progress(work),
         trials=_counts(work),
         usage=_usage(work),
     )
@@ -50,10 +52,24 @@ def update_summary(work: Work) -> None:
         work.status = work.status.replace(state=_state(work))
 
 
+def acknowledge(work: Work) -> None:
+    """Note which edit of the spec this status speaks of, in the conditions too: all of them were looked at again."""
+    generation = work.job.metadata.generation
+    if work.status.observed_generation == generation:
+        return
+    conditions = [condition.replace(observed_generation=generation) for condition in work.status.conditions]
+    work.status = work.status.replace(observed_generation=generation, conditions=conditions)
+
+
 def _state(work: Work) -> JobState:
     if work.job.spec.suspend:
         return "Suspended"
     return "Running" if work.trials else "Pending"
+
+
+def _progress(work: Work) -> str:
+    planned = planned_trials(work.job)
+    return f"{work.tally.finished}/{planned}" if planned is not None else str(work.tally.finished)
 
 
 def _counts(work: Work) -> TrialCounts:
@@ -82,12 +98,17 @@ def _usage(work: Work) -> Usage:
 def _update_conditions(work: Work) -> None:
     if work.trials and find_condition(work.status.conditions, "Started") is None:
         work.set_condition("Started", "True", "TrialsCreated", "the first trials were created")
+    notices.apply(work)
     if work.job.spec.suspend:
+        work.set_condition("Progressing", "False", "Suspended", "spec.suspend is true")
         return
+    refused = refusals.wait(work)
     answer = work.snapshot.answer
     waiting = waits(work)
     if answer is not None and answer.error:
         work.set_condition("Progressing", "False", "AlgorithmError", answer.error)
+    elif refused:
+        work.set_condition("Progressing", "True", *refused)
     elif waiting:
         work.set_condition("Progressing", "True", "Waiting", "; ".join(waiting[:5]))
     else:

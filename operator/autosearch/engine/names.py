@@ -3,6 +3,9 @@
 Owns: job ids, trial ids, attempt ids, object names. All are safe as path components and as DNS names.
 """
 
+import hashlib
+from collections.abc import Sequence
+
 from autosearch.api.job import AutoSearchJob
 from autosearch.api.trial import Trial
 
@@ -26,3 +29,14 @@ def trial_name(job: AutoSearchJob, identity: str) -> str:
 def attempt_id(trial: Trial, attempt: int) -> str:
     """Give what the script sees as `--trial_id`; further attempts add `-r1`, `-r2`: each has its own directory."""
     return trial.spec.trial_id if attempt == 0 else f"{trial.spec.trial_id}-r{attempt}"
+
+
+def output_directory(job: AutoSearchJob, attempt: str) -> str:
+    """Give the directory that an attempt alone writes to, relative to the output root."""
+    return f"{job_id(job)}/{attempt}"
+
+
+def cleaner_name(job: AutoSearchJob, directories: Sequence[str], tries: int) -> str:
+    """Give the name of the run that removes directories, after so many that failed; a DNS label."""
+    digest = hashlib.sha256("\n".join(sorted(directories)).encode()).hexdigest()[:8]
+    return f"{job_id(job)}-clean-{digest}-{tries}"

@@ -6,7 +6,17 @@ harm; the same snapshot gives the same plan, and a plan that was carried out who
 
 from datetime import datetime
 
-from autosearch.engine import early_stopping, ending, job_status, settle, starting, suspend, timeouts
+from autosearch.engine import (
+    doomed,
+    early_stopping,
+    ending,
+    job_status,
+    refusals,
+    settle,
+    starting,
+    suspend,
+    timeouts,
+)
 from autosearch.engine.actions import Plan
 from autosearch.engine.memo import Memo
 from autosearch.engine.snapshot import Snapshot
@@ -25,11 +35,18 @@ def plan(snapshot: Snapshot, now: datetime, memo: Memo | None = None) -> Plan:
     if ending.finished(work):
         # A run that was started by somebody who knew less must not hold its GPU for ever.
         starting.end_strays(work)
+        job_status.acknowledge(work)
+        return work.plan()
+    if refusals.is_spec_refused(work):
+        refusals.refuse(work)
+        starting.end_strays(work)
+        ending.complete(work)
         return work.plan()
     settle.apply(work)
     job_status.update_best(work)
     ending.decide(work)
     suspend.apply(work)
+    doomed.apply(work)
     timeouts.apply(work)
     early_stopping.apply(work)
     ending.drain(work)

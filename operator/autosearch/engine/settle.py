@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from autosearch.api.meta import is_true, with_condition
 from autosearch.api.trial import Attempt, Trial, TrialState, TrialStatus, Usage
+from autosearch.engine import doomed
 from autosearch.engine.advice import advice
 from autosearch.engine.names import attempt_id
 from autosearch.engine.snapshot import Run
@@ -65,7 +66,11 @@ def _settle(work: Work, trial: Trial, run: Run | None) -> None:
     elif intent == "SearchEnded" or (work.ending and intent != "TimedOut"):
         status = _closed(work, trial, attempt, run, "SearchEnded", "")
         _finish(work, trial, status, "Stopped", "Stopped", "SearchEnded", "the search ended before this trial did")
-    elif intent in _AGAIN or (intent != "TimedOut" and (run is None or run.disrupted)):
+    elif intent in _AGAIN:
+        _interrupted(work, trial, attempt, run)
+    elif doomed.is_doomed(attempt, run):
+        _never_started(work, trial, attempt, run)
+    elif intent != "TimedOut" and (run is None or run.disrupted):
         _interrupted(work, trial, attempt, run)
     else:
         _failed_attempt(work, trial, attempt, run)
@@ -111,6 +116,20 @@ def _interrupted(work: Work, trial: Trial, attempt: Attempt, run: Run | None) ->
     work.write(trial, status.replace(state="Pending"))
 
 
+def _never_started(work: Work, trial: Trial, attempt: Attempt, run: Run | None) -> None:
+    """Try again without blame, but not for ever."""
+    reason = attempt.reason or doomed.reason_of(run)
+    message = attempt.message or (run.message if run else "")
+    status = _closed(work, trial, attempt, run, reason, message)
+    if not doomed.is_hopeless(status):
+        work.write(trial, status.replace(state="Pending"))
+        return
+    status = status.replace(failed_attempts=status.failed_attempts + 1)
+    _finish(
+        work, trial, status, "Failed", "Failed", reason, f"{doomed.LIMIT} attempts in a row could not start: {message}"
+    )
+
+
 def _failed_attempt(work: Work, trial: Trial, attempt: Attempt, run: Run | None) -> None:
     reason = attempt.reason or _failure_reason(run)
     message = _failure_message(work, run, reason)
@@ -131,6 +150,9 @@ def _failure_reason(run: Run | None) -> str:
         return EXIT_REASONS[code]
     if run.refusal:
         return "ReportRefused"
+    # Without an exit code something else ended it, such as a deadline of the pod, and has said so.
+    if run.reason and run.exit_code is None:
+        return run.reason
     return (run.reason or "ScriptFailed") if code else "NoReport"
 
 

@@ -6,7 +6,9 @@ Owns: the engine's view of the world. A shell fills it from pods or from process
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
+from autosearch.api.errors import Problem
 from autosearch.api.job import AutoSearchJob
 from autosearch.api.trial import Metrics, Trial
 from autosearch.search.records import Proposals
@@ -48,10 +50,12 @@ class Run:
         reported: when that was accepted.
         refusal: why the last report that was not accepted was refused.
         diverged: that report held NaN or infinity, which is the training's fault and not the script's.
-        stopping: it was told to end and has not ended yet.
+        stopping: it was told to end and has not ended yet; of an ended run: it is being removed already.
         gpus: GPUs that it holds.
         held_from: since when it holds them, which is what is billed; None: since `started`.
         held_until: until when; None: until `ended`.
+        doomed: it can never start, `reason` and `message` say why: the attempt's directory exists already, the code
+            cannot be copied. It is ended, and costs no retry.
     """
 
     trial_name: str
@@ -72,6 +76,7 @@ class Run:
     gpus: int = 0
     held_from: datetime | None = None
     held_until: datetime | None = None
+    doomed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,56 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class CleanerRun:
+    """The run that removes old models, of which a job has at most one.
+
+    Attributes:
+        name: as `StartCleaner` had it; it holds how often it was tried.
+        directories: what it removes, relative to the output root, as `StartCleaner` had them.
+        alive: whether it may still remove something.
+        succeeded: it ended, and the directories are gone.
+        message: why it failed, for people.
+        ended: when it ended; the next try is a minute later. None: at once.
+    """
+
+    name: str
+    directories: tuple[str, ...]
+    alive: bool = True
+    succeeded: bool = False
+    message: str = ""
+    ended: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Why the API server takes no new runs. The shell tries again with back-off, and clears it when one was taken.
+
+    Attributes:
+        kind: `wait`: it may pass by itself (quota, an admission webhook); `fatal`: the template is refused, and no try
+            will change that.
+        reason: one word that is not among `work.ENDINGS`: `QuotaExceeded`, `AdmissionRefused`.
+        message: what the API server answered.
+    """
+
+    kind: Literal["wait", "fatal"]
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that its user should know of a job that starts; it becomes the condition `Warning`.
+
+    Attributes:
+        reason: one word: `VolumeHeldByOneNode`.
+        message: a sentence for people.
+    """
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """One consistent view of a job.
 
@@ -117,6 +172,11 @@ class Snapshot:
         asked: the question that is being worked on; None when the worker is idle.
         model_root: address of the output root, in front of which `best.modelURI` is put; "" if models have none.
         draining: somebody wants an end: what runs may go on, nothing new is started.
+        blocked: why no run can be started at present.
+        problems: what is wrong with the spec although it was accepted: a job that has not started fails with them, one
+            that has starts nothing more until they are gone.
+        notes: what to warn of.
+        cleaner: the run that removes old models, ended or not.
     """
 
     job: AutoSearchJob
@@ -126,3 +186,7 @@ class Snapshot:
     asked: Question | None = None
     model_root: str = ""
     draining: bool = False
+    blocked: Blocked | None = None
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[Note, ...] = ()
+    cleaner: CleanerRun | None = None

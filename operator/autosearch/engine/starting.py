@@ -23,7 +23,7 @@ def apply(work: Work) -> None:
     """Fill the free slots."""
     alive = work.alive()
     end_strays(work)
-    if work.ending or work.job.spec.suspend or work.snapshot.draining:
+    if work.ending or work.job.spec.suspend or work.snapshot.draining or work.snapshot.problems:
         return
     slots = work.job.spec.parallelism - len(alive)
     slots -= _start_waiting(work, slots, {run.trial_name for run in alive})

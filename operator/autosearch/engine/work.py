@@ -16,6 +16,8 @@ from autosearch.engine.names import attempt_id
 from autosearch.engine.snapshot import Run, Snapshot
 from autosearch.engine.tally import Tally
 
+MESSAGE_KEPT = 4000
+"""Characters of a message that an attempt keeps."""
 _TICK = timedelta(microseconds=1)
 
 
@@ -104,6 +106,15 @@ class Work:
         self._hold(changed)
         return changed
 
+    def amend(self, trial: Trial, status: TrialStatus) -> None:
+        """Change what is known of a finished trial besides its result, which was counted."""
+        self._written[trial.name] = status
+        self.trials[trial.name] = trial.replace(status=status)
+
+    def finished(self) -> list[Trial]:
+        """Give the trials with a final state."""
+        return [trial for trial in self.trials.values() if trial.finished]
+
     def create(self, trial: Trial) -> None:
         """Create a trial."""
         self.created.append(CreateTrial(trial))
@@ -117,13 +128,13 @@ class Work:
         )
         self.status = self.status.replace(conditions=conditions)
 
-    def stop(self, trial: Trial, run: Run, reason: str) -> None:
+    def stop(self, trial: Trial, run: Run, reason: str, message: str = "") -> None:
         """End a run, once the reason is on record: after a crash the reason is all that tells why it ended."""
         if run.stopping or run.attempt_id in self._stopped:
             return
         self._stopped.add(run.attempt_id)
         attempt = open_attempt(trial.status) or new_attempt(run)
-        self.write(trial, with_attempt(trial.status, attempt.replace(reason=reason)))
+        self.write(trial, with_attempt(trial.status, attempt.replace(reason=reason, message=message[:MESSAGE_KEPT])))
         self.deferred.append(StopRun(run.trial_name, run.attempt_id, reason))
 
     def completion_time(self) -> datetime:
@@ -159,6 +170,8 @@ ENDINGS = {
     "NoTrialSucceeded": "Failed",
     "MaxFailedTrialsExceeded": "Failed",
     "BrokenScript": "Failed",
+    "InvalidSpec": "Failed",
+    "InvalidTemplate": "Failed",
 }
 
 
@@ -173,7 +186,7 @@ def with_end(attempt: Attempt, run: Run | None, now: datetime, reason: str, mess
     """Close an attempt with what is known of its run."""
     return attempt.replace(
         reason=reason,
-        message=message[-4000:],
+        message=message[-MESSAGE_KEPT:],
         exit_code=run.exit_code if run else None,
         start_time=(run.started if run else None) or attempt.start_time,
         end_time=(run.ended if run else None) or now,

@@ -13,7 +13,20 @@ from datetime import UTC, datetime
 from autosearch.api.errors import EnvironmentFaultError
 from autosearch.api.job import AutoSearchJob
 from autosearch.api.meta import is_true
-from autosearch.engine.actions import Action, CreateTrial, Plan, Propose, StartRun, StopRun, UpdateJob, UpdateTrial
+from autosearch.engine.actions import (
+    Action,
+    CreateTrial,
+    Plan,
+    Propose,
+    RemoveCleaner,
+    RemoveJob,
+    RemoveRun,
+    StartCleaner,
+    StartRun,
+    StopRun,
+    UpdateJob,
+    UpdateTrial,
+)
 from autosearch.engine.memo import Memo
 from autosearch.engine.plan import plan
 from autosearch.engine.snapshot import Answer, Snapshot
@@ -193,6 +206,9 @@ class Loop:
             case StopRun(_, attempt_id, _):
                 self._attempts.stop(attempt_id, self._grace())
             case CreateTrial() | StartRun() | Propose() if self.draining:
+                pass
+            case RemoveRun() | RemoveJob() | StartCleaner() | RemoveCleaner():
+                # Only `housekeeping` asks for these; here everything stays until its user removes it.
                 pass
             case CreateTrial(trial):
                 self._state.create_trial(trial, now)
