@@ -1,10 +1,13 @@
-"""What the contract tests of the local shell share: jobs in a few words."""
+"""What the contract tests share: jobs in a few words, pods for a sidecar, the operator's report server."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.contract.pods import Pod
+from tests.contract.report_servers import ReportServer
 from tests.contract.runners import Runner
 
 from autosearch.api.job import AutoSearchJob
@@ -56,3 +59,32 @@ def start(tmp_path: Path) -> Iterator[RunnerMaker]:
     if (tmp_path / "out").exists():
         # A successor removes the socket folder of a killed runner.
         Lock(tmp_path / "out").release()
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """Give a folder with a short path: a socket's has at most 107 bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def make_pod(short_folder: Path) -> Iterator[Callable[..., Pod]]:
+    """Make pods for sidecars, with settings as words; no process of them is left."""
+    pods: list[Pod] = []
+
+    def made(**settings: Any) -> Pod:
+        pods.append(Pod(short_folder / f"pod-{len(pods)}", **settings))
+        return pods[-1]
+
+    yield made
+    for pod in pods:
+        pod.close()
+
+
+@pytest.fixture
+def server(short_folder: Path) -> Iterator[ReportServer]:
+    """Start a report server that lets every trial go on."""
+    server = ReportServer(short_folder)
+    yield server
+    server.stop()

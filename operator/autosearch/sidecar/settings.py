@@ -34,6 +34,8 @@ TOKEN = "/var/run/secrets/autosearch.dev/token"  # noqa: S105 - a path
 """Projected, pod-bound token for the report server; read anew for each request."""
 TERMINATION_LOG = "/dev/termination-log"
 
+_EXPLANATION_BYTES = 900
+
 
 @dataclass(frozen=True)
 class SidecarSettings:
@@ -96,12 +98,16 @@ class Verdict:
     message: str = ""
 
     def to_json(self) -> str:
-        """Give the termination message; at most 3,800 bytes, as the report is limited and the texts are cut."""
+        """Give the termination message: at most 2,048 bytes as UTF-8, with what it may hold and in the pods we make.
+
+        The kubelet shares 12 kB among a pod's containers, at most six here, and cuts what is longer: a report that were
+        cut would be lost. So the text is compact, not escaped to ASCII, and explanations are cut here.
+        """
         fields = {name: value for name, value in asdict(self).items() if value not in (None, "", False)}
         for name in ("refusal", "message"):
             if name in fields:
-                fields[name] = str(fields[name])[:400]
-        return json.dumps(fields)
+                fields[name] = _cut(str(fields[name]))
+        return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Verdict | None:
@@ -111,3 +117,10 @@ class Verdict:
             return cls(**found) if isinstance(found, dict) else None
         except (ValueError, TypeError):
             return None
+
+
+def _cut(text: str) -> str:
+    """Cut an explanation to what fits, counted as it is written in JSON."""
+    while len(json.dumps(text, ensure_ascii=False).encode("utf-8", "backslashreplace")) > _EXPLANATION_BYTES:
+        text = text[: len(text) - max(1, len(text) // 20)]
+    return text
