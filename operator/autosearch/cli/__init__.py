@@ -37,7 +37,13 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and give its exit code."""
-    arguments = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    if list(words[:1]) == ["sidecar"]:
+        # A trial waits for it, and its memory is each pod's: nothing else is loaded.
+        from autosearch.sidecar.main import main as sidecar
+
+        return sidecar(words[1:])
+    arguments = parser().parse_args(words)
     try:
         return _call(arguments)
     except BrokenPipeError:

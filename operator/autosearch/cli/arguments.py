@@ -7,6 +7,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autosearch.cli.cluster_arguments import SEARCH_HELP, WHERE, add_cluster_commands, add_search
+from autosearch.cli.operator_arguments import add_operator_command
+
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
 
@@ -25,6 +28,8 @@ def add_commands(commands: "Commands") -> None:
     """Declare all commands."""
     for add in (_run, _validate, _convert, _lint, _results, _report):
         add(commands)
+    add_cluster_commands(lambda name, summary, text: _command(commands, name, summary, text), FILE_HELP)
+    add_operator_command(lambda name, summary, text: _command(commands, name, summary, text))
 
 
 def _command(commands: "Commands", name: str, summary: str, description: str) -> argparse.ArgumentParser:
@@ -95,15 +100,27 @@ def _lint(commands: "Commands") -> None:
 
 def _results(commands: "Commands") -> None:
     made = _command(
-        commands, "results", "show a search's trials", "Show the trials of a search, best first; also while it runs."
+        commands,
+        "results",
+        "show a search's trials",
+        f"Show the trials of a search, best first; also while it runs.\n{SEARCH_HELP}{WHERE}",
     )
-    made.add_argument("directory", type=Path, metavar="DIR", help="the --output of a run")
+    add_search(made)
     made.add_argument("--json", action="store_true", help='print {"job": AutoSearchJob, "trials": [Trial, ...]}')
 
 
 def _report(commands: "Commands") -> None:
     made = _command(
-        commands, "report", "write a search's report page", "Write one HTML page about a search; it needs no network."
+        commands,
+        "report",
+        "write a search's report page",
+        f"Write one HTML page about a search; it needs no network.\n{SEARCH_HELP}{WHERE}",
     )
-    made.add_argument("directory", type=Path, metavar="DIR", help="the --output of a run")
-    made.add_argument("-o", "--to", type=Path, metavar="FILE", help="where to write (default: DIR/report.html)")
+    add_search(made)
+    made.add_argument(
+        "-o",
+        "--to",
+        type=Path,
+        metavar="FILE",
+        help="where to write (default: report.html in the run's folder; for a job on a cluster JOB-report.html here)",
+    )

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from autosearch.api.errors import AutoSearchError
 from autosearch.api.job import AutoSearchJob
-from autosearch.api.meta import find_condition, is_true
+from autosearch.api.meta import is_true
 from autosearch.api.trial import Trial
 from autosearch.cli.files import read_job
-from autosearch.cli.output import console, fall_silent
+from autosearch.cli.output import console, fall_silent, has_failed
 from autosearch.local.live_view import LiveView
 from autosearch.local.runner import SearchInterruptedError, open_results, run_search
 from autosearch.views.live import LiveProgress
@@ -87,9 +87,7 @@ def _show_end(output: Path, progress: LiveProgress) -> int:
     if any(trial.status.failed_attempts for trial in trials):
         print(f"logs    {output / 'logs'}")
     _write_page(job, trials, output)
-    failed = find_condition(job.status.conditions, "Failed")
-    if failed is not None and failed.status == "True":
-        print(f"autosearch: the search failed ({failed.reason}); what it says is above", file=sys.stderr)
+    if has_failed(job):
         return 1
     if job.spec.suspend and not is_true(job.status.conditions, "Finished"):
         print("autosearch: the job is suspended; set `suspend: false` and run the same command again", file=sys.stderr)

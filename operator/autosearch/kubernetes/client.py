@@ -108,7 +108,7 @@ class Client:
         while True:
             headers = {"Accept": _METADATA_LIST} if metadata_only else {}
             page = await self._call("list", resource, "GET", resource.path(namespace), params=params, headers=headers)
-            items += page["items"]
+            items += page["items"] or []
             params["continue"] = page["metadata"].get("continue", "")
             if not params["continue"]:
                 return items, page["metadata"]["resourceVersion"]

@@ -62,15 +62,14 @@ def from_kubeconfig(path: str | None = None, context: str | None = None) -> Cred
     """
     # Slow to import, and not in the operator's image, which has no use for it.
     from kubernetes.client.configuration import Configuration  # noqa: PLC0415
-    from kubernetes.config import ConfigException, kube_config  # noqa: PLC0415
+    from kubernetes.config import ConfigException  # noqa: PLC0415
+    from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger  # noqa: PLC0415
 
     configuration = Configuration()
     try:
-        loader = kube_config._get_kube_config_loader(  # noqa: SLF001 - the public functions do not tell the namespace
-            filename=path or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config"),
-            active_context=context,
-            persist_config=False,
-        )
+        merged = KubeConfigMerger(path or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config"))
+        # The public functions do not tell the namespace.
+        loader = KubeConfigLoader(merged.config or {}, active_context=context, config_base_path=None)
         loader.load_and_set(configuration)
         namespace = loader.current_context.get("context", {}).get("namespace") or "default"
     except (ConfigException, OSError, ValueError, TypeError, KeyError) as error:

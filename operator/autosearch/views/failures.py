@@ -13,9 +13,17 @@ MOST = 50
 
 
 def log_file(trial: Trial) -> str:
-    """Name the log of a failed trial's last attempt, relative to the search's output directory; else ""."""
+    """Say where the log of a failed trial's last attempt is; else "".
+
+    Of a local search it is a file, relative to the output directory; of one on a cluster the command that prints it.
+    """
     if trial.status.state != "Failed" or not trial.status.attempts:
         return ""
+    meta = trial.metadata
+    # Only an API server gives versions.
+    if meta.resource_version is not None:
+        place = f" -n {meta.namespace}" if meta.namespace else ""
+        return f"autosearch logs {trial.spec.job_name}{place} --trial {trial.spec.trial_id}"
     return f"logs/{trial.status.attempts[-1].id}.log"
 
 

@@ -45,6 +45,7 @@ class LiveProgress:
         now: datetime,
         *,
         running: Sequence[Run] = (),
+        waiting: Sequence[str] = (),
         draining: bool = False,
     ) -> None:
         """Show how the search stands.
@@ -53,6 +54,7 @@ class LiveProgress:
             trials: all of the job's trials.
             now: the present, timezone-aware.
             running: runs that are alive, for the reasons of those that wait.
+            waiting: further reasons why nothing happens, which neither the job nor its runs tell.
             draining: whether the search was asked to end after the running trials.
         """
         self._scores = self._scores or Scoreboard(maximize=job.spec.objective.direction == "Maximize")
@@ -61,7 +63,7 @@ class LiveProgress:
         failed = [trial for trial in self._scores.fresh if trial.status.state == "Failed"]
         self._failed = failed[-1] if failed else self._failed
         runs = {run.trial_name: run for run in running}
-        moment = Moment(job, now, self._scores, live, runs, draining, before, self._failed)
+        moment = Moment(job, now, self._scores, live, runs, draining, before, self._failed, waiting)
         if self._console.is_terminal:
             self._show(moment)
         else:

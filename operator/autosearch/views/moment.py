@@ -28,6 +28,7 @@ class Moment:
         runs: those that are alive, by trial name.
         before: the best trial before this look.
         failed: the trial that failed last.
+        waiting: further reasons why nothing happens.
     """
 
     job: AutoSearchJob
@@ -38,6 +39,7 @@ class Moment:
     draining: bool
     before: Trial | None = None
     failed: Trial | None = None
+    waiting: Sequence[str] = ()
 
     @property
     def metric(self) -> str:
@@ -76,7 +78,7 @@ class Moment:
         outcome = job_outcome(self.job)
         if outcome is not None and outcome.status == "False" and outcome.message:
             said.append(outcome.message)
-        return list(dict.fromkeys(said))
+        return list(dict.fromkeys([*self.waiting, *said]))
 
 
 def _is_waiting(run: Run) -> bool:

@@ -1,0 +1,81 @@
+"""What the operator remembers of one job between passes; all of it may be lost at any moment.
+
+Owns: results that cost time or requests to get again, the answers of the algorithm, and reports that came over the
+network before the pod's status told them.
+"""
+
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+
+from autosearch.api.errors import InvalidInputError, Problem
+from autosearch.api.job import AutoSearchJob
+from autosearch.api.loading import parse_job
+from autosearch.api.trial import Trial, TrialStatus
+from autosearch.engine.memo import Memo
+from autosearch.engine.snapshot import Answer, Blocked, Note, Run
+from autosearch.kubernetes.cache import Json
+from autosearch.kubernetes.pod import check_template
+from autosearch.search.propose import record_of
+from autosearch.search.records import TrialRecord
+
+
+@dataclass(slots=True)
+class JobMemory:
+    """One job's memory.
+
+    Attributes:
+        answer: the algorithm's newest answer.
+        proven: the API server took a pod of this job, or a dry run of one.
+        blocked: why it did not take the last one.
+        retry_at: when the next try may be made, on the loop's clock.
+        refusals: how many tries were refused in a row.
+        notes: warnings about the job's volumes.
+        written_at: when the job's status was written last, on the loop's clock.
+        kept_house_at: when it was looked for pods and models that can go, on the same clock.
+    """
+
+    memo: Memo = field(default_factory=Memo)
+    answer: Answer | None = None
+    proven: bool = False
+    blocked: Blocked | None = None
+    retry_at: float = 0.0
+    refusals: int = 0
+    notes: tuple[Note, ...] = ()
+    written_at: float = 0.0
+    kept_house_at: float = 0.0
+    runs: dict[str, tuple[int, str, Run]] = field(default_factory=dict)
+    _parsed: tuple[str, AutoSearchJob | None, tuple[Problem, ...]] | None = None
+    _records: dict[str, tuple[TrialStatus, TrialRecord]] = field(default_factory=dict)
+
+    def parsed(self, body: Json) -> tuple[AutoSearchJob | None, tuple[Problem, ...]]:
+        """Read the job, once for each version of it; gives None and the problems where it cannot be read."""
+        version = body["metadata"]["resourceVersion"]
+        if self._parsed is None or self._parsed[0] != version:
+            self._parsed = (version, *_parsed(body))
+        return self._parsed[1], self._parsed[2]
+
+    def records(self, job: AutoSearchJob, trials: dict[str, Trial]) -> list[TrialRecord]:
+        """Give the algorithms' view of the trials; what did not change is not made anew."""
+        metric, known = job.spec.objective.metric, self._records
+        for name in known.keys() - trials.keys():
+            del known[name]
+        for name, trial in trials.items():
+            kept = known.get(name)
+            if kept is None or kept[0] is not trial.status:
+                known[name] = trial.status, record_of(trial, metric)
+        return [known[name][1] for name in trials]
+
+
+def _parsed(body: Json) -> tuple[AutoSearchJob | None, tuple[Problem, ...]]:
+    try:
+        job = parse_job(body, from_file=False)
+        check_template(job)
+    except InvalidInputError as error:
+        problems = tuple(error.problems)
+    else:
+        return job, ()
+    try:
+        return AutoSearchJob.from_dict(body), problems
+    except ValidationError:
+        return None, problems

@@ -1,0 +1,120 @@
+"""Do the watches still show what happens? Two proofs, from end to end.
+
+Owns: the age of the oldest write of ours that no watch has shown yet, and the sweep that finds objects which the
+watches have lost: kopf does not tell of deletions that fell into a gap (research: kopf.md 2.4). It writes nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+from autosearch.kubernetes.cache import Cache, Json
+from autosearch.kubernetes.client import ApiError, Client
+from autosearch.kubernetes.resources import JOBS, MANAGED_SELECTOR, PODS, TRIALS, Resource
+
+_log = logging.getLogger("autosearch.sight")
+STALE = 30.0
+"""Seconds after which an unseen write means that a watch is dead."""
+SWEEP_EVERY = 300.0
+_POLL = 0.05
+_RETRY = 2.0
+_KINDS = (JOBS, TRIALS, PODS)
+
+
+class Echoes:
+    """Writes of ours that a watch has yet to show."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._awaited: dict[str, tuple[int, float]] = {}
+
+    def wrote(self, body: Json) -> None:
+        """Expect a written object; an older expectation of the same object keeps its time."""
+        metadata = body["metadata"]
+        _, since = self._awaited.get(metadata["uid"], (0, self._clock()))
+        self._awaited[metadata["uid"]] = (int(metadata["resourceVersion"]), since)
+
+    def seen(self, body: Json) -> None:
+        """Take what a watch has shown."""
+        metadata = body["metadata"]
+        awaited = self._awaited.get(metadata["uid"])
+        if awaited is not None and int(metadata["resourceVersion"]) >= awaited[0]:
+            del self._awaited[metadata["uid"]]
+
+    def forget(self, uid: str) -> None:
+        """Expect nothing any more of an object that is gone."""
+        self._awaited.pop(uid, None)
+
+    def age(self) -> float:
+        """Give the age of the oldest write that was not seen, in seconds; 0 for none."""
+        return self._clock() - min((since for _, since in self._awaited.values()), default=self._clock())
+
+
+class Sweep:
+    """Compares the cache with what the API server lists."""
+
+    def __init__(
+        self, client: Client, cache: Cache, echoes: Echoes, namespaces: Sequence[str], wanted: Callable[[str], None]
+    ) -> None:
+        """Prepare.
+
+        Args:
+            namespaces: those that are watched; none: all.
+            wanted: told the uid of each job that a lost object belonged to.
+        """
+        self._client = client
+        self._cache = cache
+        self._echoes = echoes
+        self._namespaces = namespaces
+        self._wanted = wanted
+
+    async def wait_until_synced(self) -> None:
+        """Wait until the cache has seen everything that was there when this was called; an unreachable server too."""
+        while True:
+            try:
+                listed = [metadata for kind in _KINDS for metadata, _ in [await self._list(kind)]]
+                break
+            except ApiError as error:
+                _log.warning("the API server does not list our objects yet: %s", error)
+                await asyncio.sleep(_RETRY)
+        uids = {uid for metadata in listed for uid in metadata}
+        while True:
+            if all(self._cache.version(uid) >= 0 or self._cache.is_departed(uid) for uid in uids):
+                return
+            await asyncio.sleep(_POLL)
+
+    async def run(self) -> None:
+        """Sweep from time to time, for ever."""
+        while True:
+            await asyncio.sleep(SWEEP_EVERY)
+            try:
+                for resource in _KINDS:
+                    await self.sweep(resource)
+            except ApiError as error:
+                _log.warning("a sweep failed: %s", error)
+
+    async def sweep(self, resource: Resource) -> int:
+        """Forget objects that do not exist any more; gives how many. Raises `ApiError`."""
+        # Taken before the list: what is created meanwhile is not missed by it.
+        known = self._cache.uids(resource)
+        listed, _ = await self._list(resource)
+        ghosts = known - listed.keys()
+        for uid in ghosts:
+            self._echoes.forget(uid)
+            job_uid = self._cache.remove(resource, uid)
+            if job_uid is not None:
+                self._wanted(job_uid)
+        if ghosts:
+            _log.warning("%d %s were gone without an event", len(ghosts), resource.plural)
+        return len(ghosts)
+
+    async def _list(self, resource: Resource) -> tuple[dict[str, Json], str]:
+        selector = MANAGED_SELECTOR if resource is PODS else ""
+        found: dict[str, Json] = {}
+        version = ""
+        namespaces: Sequence[str | None] = self._namespaces or [None]
+        for namespace in namespaces:
+            items, version = await self._client.list(resource, namespace, label_selector=selector, metadata_only=True)
+            found.update((item["metadata"]["uid"], item["metadata"]) for item in items)
+        return found, version
