@@ -32,7 +32,7 @@ install_list = $(UV) pip install --quiet --python $(BIN)/python --require-hashes
 .PHONY: help
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | \
-		while IFS=$$'\t' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+		while IFS=$$'\t' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
 
 $(UV): tools/make_venv.sh
 	@tools/make_venv.sh $(PYTHON) $(VENV)
@@ -58,9 +58,19 @@ demo: $(DEMO)  ## two real searches on this machine, into ./demo-output (KEEP=1 
 .PHONY: test
 test: $(DEV)  ## all tests, with the coverage gate (TESTS=tests/unit: some, without the gate)
 	@tools/install_chromium.sh
+	if [ "$(TESTS)" != tests ]; then exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS); fi
+	# The control plane's programs are built, if they are not there, beside the tests that do without them.
+	PYTHON="$(PYTHON)" tools/kubernetes/build.sh > $(VENV)/kubernetes-tools & builder=$$!
+	trap 'kill $$builder 2> /dev/null || true' EXIT
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report= $(TESTS)
-	if [ "$(TESTS)" = tests ]; then $(BIN)/python tools/coverage_gate.py; fi
+	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report= --ignore=tests/cluster tests
+	$(BIN)/python tools/coverage_gate.py
+	wait $$builder
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/cluster
+
+.PHONY: kubernetes-tools
+kubernetes-tools: $(UV)  ## etcd, kube-apiserver and the rest for tests/cluster, built once; prints their folder
+	@PYTHON="$(PYTHON)" tools/kubernetes/build.sh
 
 .PHONY: lint
 lint: $(DEV)  ## style, layers
@@ -78,8 +88,10 @@ format: $(DEV)  ## put the code into shape
 	$(BIN)/ruff format $(CODE)
 
 .PHONY: generate
-generate: $(DEV)  ## write the generated pages: docs/cli.md, docs/api.md
-	@$(BIN)/python tools/generate_cli_docs.py docs/cli.md
+generate: $(DEV)  ## write what is generated: crds/, the chart's copies and schema, docs/cli.md, docs/api.md
+	@$(BIN)/python tools/generate_crds.py crds charts/autosearch/templates/crds
+	$(BIN)/python tools/generate_values_schema.py charts/autosearch
+	$(BIN)/python tools/generate_cli_docs.py docs/cli.md
 	$(BIN)/python tools/generate_api_docs.py docs/api.md
 
 .PHONY: verify

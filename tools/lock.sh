@@ -18,5 +18,6 @@ lock() {
 lock dev pyproject.toml --all-extras --group dev "$@"
 lock demo pyproject.toml --group demo --constraints requirements/dev.txt
 lock runtime pyproject.toml --constraints requirements/dev.txt
+lock build --group build --constraints requirements/dev.txt
 lock operator requirements/operator.in --constraints requirements/dev.txt
 lock tools --group tools "$@"
