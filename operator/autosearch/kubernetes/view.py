@@ -79,7 +79,8 @@ def pods_of(job: AutoSearchJob, cache: Cache, memory: JobMemory, heard: Heard, n
         if run.attempt_id not in runs or not gone:
             runs[run.attempt_id] = run
             uids[run.attempt_id] = (metadata["name"], metadata["uid"])
-    memory.runs = {uid: kept for uid, kept in memory.runs.items() if any(uid == known for _, known in uids.values())}
+    known = {uid for _, uid in uids.values()}
+    memory.runs = {uid: kept for uid, kept in memory.runs.items() if uid in known}
     return Pods(tuple(runs.values()), uids, tuple(cleaners), min(lost, default=None))
 
 

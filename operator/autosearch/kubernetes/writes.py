@@ -94,12 +94,15 @@ class Writes:
 
 def changed_fields(old: Model, new: Model) -> Json:
     """Give a merge patch that turns one status into another; fields that are gone are null in it."""
+    fields = type(new).model_fields
     names = [
         name
-        for name in type(new).model_fields
+        for name in fields
         if getattr(old, name) is not getattr(new, name) and getattr(old, name) != getattr(new, name)
     ]
-    fields = type(new).model_fields
+    if "state" in fields and "state" not in old.model_fields_set:
+        # `Pending` is what an absent state means to us; `kubectl get` shows nothing for it.
+        names.append("state")
     dumped = new.model_dump(mode="json", by_alias=True, exclude_none=True, include=set(names))
     aliases = {name: fields[name].serialization_alias or fields[name].alias or name for name in names}
     return {alias: _merge(getattr(old, name), dumped.get(alias)) for name, alias in aliases.items()}
