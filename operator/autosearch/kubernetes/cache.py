@@ -79,6 +79,7 @@ class Cache:
         self._jobs[uid].body = None
         if self._uids_by_name.get(name) == uid:
             del self._uids_by_name[name]
+            self._departed.pop(name, None)
         self._forget_if_empty(uid)
         return uid
 

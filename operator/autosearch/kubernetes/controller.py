@@ -116,3 +116,4 @@ class Controller:
         self._around.proposers.drop(uid)
         self._around.reports.drop(uid)
         self._around.metrics.drop(uid)
+        self._around.heard.keep_only(lambda pod: self._around.cache.pod(pod) is not None)

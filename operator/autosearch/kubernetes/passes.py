@@ -90,9 +90,10 @@ class Pass:
 
     def _snapshot(self) -> Snapshot:
         pods: Pods = self._pods
+        self._trials = dict(self._around.cache.trials(self._uid))
         return Snapshot(
             self._job,
-            tuple(self._around.cache.trials(self._uid).values()),
+            tuple(self._trials.values()),
             pods.runs,
             self._memory.answer,
             self._around.proposers.asked(self._uid),
@@ -104,9 +105,9 @@ class Pass:
         )
 
     async def _store_observations(self) -> None:
-        trials = self._around.cache.trials(self._uid)
+        self._trials = dict(self._around.cache.trials(self._uid))
         for name in self._around.reports.due_trials(self._uid):
-            trial = trials[name]
+            trial = self._trials[name]
             await self._write_trial(name, self._around.reports.merged(trial))
             self._around.reports.stored(trial)
 
@@ -151,9 +152,8 @@ class Pass:
             await self._around.writes.create(PODS, body, self._namespace, ("AutoSearchJob", self._uid))
 
     async def _write_trial(self, name: str, status: TrialStatus) -> None:
-        trial = self._around.cache.trials(self._uid).get(name)
-        if trial is None:
-            return
+        """Write a trial's status over the one that it was planned from."""
+        trial = self._trials[name]
         await self._around.writes.status(TRIALS, trial.metadata, trial.status, status)
         if status.completion_time is not None and trial.status.completion_time is None:
             self._around.metrics.trial_finished(status.state)
@@ -168,9 +168,15 @@ class Pass:
             return
         await self._around.writes.status(JOBS, self._job.metadata, old, status)
         self._memory.written_at = clock
-        self._job = self._job.replace(status=status)
+        self._reread_job(status)
         for kind, reason, message in news(old, status):
             self._around.recorder.tell(self._job, kind, reason, message)
+
+    def _reread_job(self, status: JobStatus) -> None:
+        """Go on with the job as it is now: a second write in this pass must name the version of the first."""
+        body = self._around.cache.job(self._uid)
+        job = self._memory.parsed(body)[0] if body is not None else None
+        self._job = job if job is not None else self._job.replace(status=status)
 
     def _ask(self, planned: Sequence[Action]) -> None:
         for action in planned:

@@ -17,6 +17,7 @@ _log = logging.getLogger("autosearch.sight")
 STALE = 30.0
 """Seconds after which an unseen write means that a watch is dead."""
 SWEEP_EVERY = 300.0
+_LOOK_EVERY, _SUSPICIOUS = 5.0, 10.0
 _POLL = 0.05
 _RETRY = 2.0
 _KINDS = (JOBS, TRIALS, PODS)
@@ -85,9 +86,13 @@ class Sweep:
             await asyncio.sleep(_POLL)
 
     async def run(self) -> None:
-        """Sweep from time to time, for ever."""
+        """Sweep from time to time, and when a write stays unseen for long, for ever."""
+        due = monotonic() + SWEEP_EVERY
         while True:
-            await asyncio.sleep(SWEEP_EVERY)
+            await asyncio.sleep(_LOOK_EVERY)
+            if monotonic() < due and self._echoes.age() < _SUSPICIOUS:
+                continue
+            due = monotonic() + SWEEP_EVERY
             try:
                 for resource in _KINDS:
                     await self.sweep(resource)

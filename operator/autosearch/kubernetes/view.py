@@ -4,7 +4,7 @@ Owns: which pods are a job's runs, and what is put in from reports that came ove
 of a trial only if that very trial, by uid, owns it; any other pod with the job's name on it is a stray.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -35,6 +35,11 @@ class Heard:
         """Forget a pod that is gone."""
         self.finals.pop(pod_uid, None)
         self.hints.pop(pod_uid, None)
+
+    def keep_only(self, exists: Callable[[str], bool]) -> None:
+        """Forget all pods that do not exist."""
+        for uid in [uid for uid in (*self.finals, *self.hints) if not exists(uid)]:
+            self.forget(uid)
 
 
 @dataclass(frozen=True, slots=True)

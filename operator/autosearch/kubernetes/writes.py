@@ -43,13 +43,19 @@ class Writes:
         self._believe(resource, answer)
 
     async def status(self, resource: Resource, metadata: ObjectMeta, old: Model, new: Model) -> None:
-        """Write what differs between two statuses; raises `ApiError`, after a conflict with the cache up to date."""
+        """Write what differs between two statuses.
+
+        Args:
+            metadata: of the very object that `old` is the status of: one that has changed since is not written.
+
+        Raises:
+            ApiError: after a conflict with the cache up to date.
+        """
         changes = changed_fields(old, new)
         if not changes:
             return
         name, namespace, uid = metadata.name, metadata.namespace or "", metadata.uid or ""
-        version = str(self._cache.version(uid))
-        body = {"metadata": {"uid": uid, "resourceVersion": version}, "status": changes}
+        body = {"metadata": {"uid": uid, "resourceVersion": metadata.resource_version}, "status": changes}
         try:
             answer = await self._client.patch(resource, name, body, namespace, subresource="status")
         except ApiError as error:
