@@ -89,7 +89,8 @@ format: $(DEV)  ## put the code into shape
 
 .PHONY: generate
 generate: $(DEV)  ## write what is generated: crds/, the chart's copies and schema, docs/cli.md, docs/api.md
-	@$(BIN)/python tools/generate_crds.py crds charts/autosearch/templates/crds
+	@$(BIN)/python tools/extract_pod_schema.py operator/autosearch/api/crd/pod_template.json
+	$(BIN)/python tools/generate_crds.py crds charts/autosearch/templates/crds
 	$(BIN)/python tools/generate_values_schema.py charts/autosearch
 	$(BIN)/python tools/generate_cli_docs.py docs/cli.md
 	$(BIN)/python tools/generate_api_docs.py docs/api.md

@@ -77,7 +77,7 @@ def _same_algorithm() -> str:
 
 
 def _not_less(path: str) -> str:
-    """Give the expression that a number is not less than it was; whoever held it may be gone, that is another mistake."""
+    """Give the expression that a number is not less than it was; where its holder came or went, another one speaks."""
     holder, _, _ = path.rpartition(".")
     there = f"has(self.{holder}) && has(oldSelf.{holder}) && has(self.{path}) && has(oldSelf.{path})"
     return f"!({there}) || self.{path} >= oldSelf.{path}"
@@ -103,13 +103,13 @@ def _kept() -> dict[str, str]:
 def rules() -> Rules:
     """Give the rule, at the root.
 
-    It is a single one that tells the fields by an expression: each rule of its own would cost the API server 0.4 ms
-    of CPU at every write of a status.
+    It is a single one that tells the fields by an expression, and looks at them only where the spec is another than
+    before: the API server evaluates it at every write of a status, where each field would cost it 0.4 ms of CPU.
     """
     kept = _kept()
     names = " + ".join(f"({same} ? '' : '`{name}` ')" for name, same in kept.items())
     rule = Rule(
-        " && ".join(f"({same})" for same in kept.values()),
+        "self.spec == oldSelf.spec || (" + " && ".join(f"({same})" for same in kept.values()) + ")",
         f"the `spec` {_END}",
         path=".spec",
         reason="FieldValueForbidden",
