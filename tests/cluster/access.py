@@ -47,7 +47,7 @@ class Access:
         self.ca = folder / "ca.crt"
         self.tokens = tokens
         self.admin_token = tokens["admin"]
-        self._kubectl = kubectl
+        self.kubectl_program = kubectl
         self._tls: ssl.SSLContext | None = None
         self.kubeconfig = self.user_kubeconfig(self.admin_token)
 
@@ -81,7 +81,7 @@ class Access:
     ) -> subprocess.CompletedProcess[str]:
         """Run kubectl, as the administrator unless another kubeconfig is given; raises if `check` and it failed."""
         command = [
-            str(self._kubectl),
+            str(self.kubectl_program),
             f"--kubeconfig={kubeconfig or self.kubeconfig}",
             f"--cache-dir={self.folder}/kubectl",
         ]
