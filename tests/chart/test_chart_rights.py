@@ -7,14 +7,14 @@ from tests.chart.rendering import CASES, CHART, NAMESPACE, named, of_kind, opera
 
 GROUP = "autosearch.dev"
 SEARCHES = {
-    (GROUP, "autosearchjobs"): {"get", "list", "watch", "patch", "delete"},
+    (GROUP, "autosearchjobs"): {"get", "list", "watch", "delete"},
     (GROUP, "autosearchjobs/status"): {"patch"},
     (GROUP, "autosearchjobs/finalizers"): {"update"},
-    (GROUP, "trials"): {"get", "list", "watch", "create", "patch", "delete"},
+    (GROUP, "trials"): {"get", "list", "watch", "create"},
     (GROUP, "trials/status"): {"patch"},
     (GROUP, "trials/finalizers"): {"update"},
     ("", "pods"): {"get", "list", "watch", "create", "delete"},
-    ("", "events"): {"create", "patch", "list"},
+    ("", "events"): {"create", "list"},
     ("", "persistentvolumeclaims"): {"get"},
 }
 REVIEWS = {("authentication.k8s.io", "tokenreviews"): {"create"}}

@@ -81,6 +81,10 @@ class Searches:
         """Read a job."""
         return self._access.request("GET", self.path(name))
 
+    def exists(self, name: str) -> bool:
+        """Say whether there is such a job."""
+        return self._access.exists(self.path(name))
+
     def patch(self, name: str, **spec: Any) -> Json:
         """Change fields of a job's spec."""
         return self._access.request("PATCH", self.path(name), {"spec": spec})

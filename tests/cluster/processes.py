@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 LAUNCHER = Path(__file__).with_name("launch.py")
@@ -118,6 +119,12 @@ class Part:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the program has ended by itself; returns after so many seconds if it has not."""
+        assert self._process is not None, f"{self.name} was never started"
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
 
     def freeze(self) -> None:
         """Stop the program in its tracks: its connections stay open and nothing answers."""

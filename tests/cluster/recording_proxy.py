@@ -23,7 +23,7 @@ _PATH = re.compile(
     r"(?:/(?P<name>[^/]+))?(?:/(?P<sub>[^/]+))?"
 )
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-_HOP = {"transfer-encoding", "content-length", "content-encoding", "connection", "keep-alive"}
+_HOP = {"transfer-encoding", "content-length", "connection", "keep-alive"}
 WRITES = frozenset(_VERBS.values())
 
 
@@ -43,14 +43,16 @@ class RecordingProxy:
 
     Attributes:
         requests: all that were answered.
-        on_write: called before each write with its number, from 1; True: the request is not passed on, and the
-            connection is cut. Called after its answer came with `after=True` likewise, where the answer is lost.
+        on_write: called before each write with its number, from 1. "before": the request is not passed on, and the
+            connection is cut; "after": it is passed on, and its answer is lost; "": nothing happens.
+        garble: plural of a resource whose watches end and whose lists are answered with something that is not JSON.
     """
 
     def __init__(self, access: Access) -> None:
         self._access = access
         self.requests: list[Request] = []
         self.on_write: Callable[[int, Request], str] = lambda _number, _request: ""
+        self.garble = ""
         self._writes = 0
         self._lock = threading.Lock()
         self._ready = threading.Event()
@@ -112,6 +114,8 @@ class RecordingProxy:
                 cut = self.on_write(self._writes, known)
         if cut == "before":
             raise _cut(request)
+        if known is not None and known.resource == self.garble and known.verb in {"list", "watch"}:
+            return _garbled(known)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in {"host", *_HOP}}
         async with self._session.request(
             request.method,
@@ -139,6 +143,20 @@ async def _copy(request: web.Request, answer: aiohttp.ClientResponse) -> web.Str
         async for chunk in answer.content.iter_any():
             await copy.write(chunk)
     return copy
+
+
+def _garbled(known: Request) -> web.Response:
+    if known.verb == "list":
+        return web.Response(body=b"\x1f\x8b\x00", content_type="application/json")
+    expired = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "status": "Failure",
+        "code": 410,
+        "reason": "Expired",
+        "message": "",
+    }
+    return web.json_response({"type": "ERROR", "object": expired})
 
 
 def _cut(request: web.Request) -> Exception:

@@ -539,7 +539,7 @@ def test_a_trials_result_is_written_once(cluster, namespace):
 
     for field, value in (("state", "Failed"), ("value", 0.6), ("value", None), ("completionTime", None)):
         assert "`value` must not change after" in refusal(cluster, f"{path}/status", {"status": {field: value}})
-    stored = patch_status(cluster, path, {"attempts": [{"id": "0-0", "podUid": "u", "endTime": NOW}]})
+    stored = patch_status(cluster, path, {"attempts": [{"id": "0-0", "podUID": "u", "endTime": NOW}]})
     assert stored["status"]["value"] == 0.5
 
 

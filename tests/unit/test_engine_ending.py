@@ -235,3 +235,16 @@ def test_a_search_that_only_stopped_trials_early_has_failed():
 
     assert reason(world, "Failed") == "NoTrialSucceeded"
     assert message(world, "Failed") == "none of 1 trials succeeded"
+
+
+def test_a_search_that_ended_while_it_was_suspended_is_not_suspended():
+    """The last run reports while it is being ended for a suspension: no condition says that one is being ended."""
+    world = running(parallelTrials=1, maxTrials=1)
+    edit(world, suspend=True)
+    world.reconcile()
+    world.report(world.alive()[0], 0.5)
+    world.end(world.alive()[0], 0)
+    world.settle(random.Random(0))
+
+    assert reason(world, "Complete") == "AllTrialsFinished"
+    assert reason(world, "Suspended") == "" and message(world, "Suspended") == "the search has ended"

@@ -208,3 +208,31 @@ def test_a_suspended_job_is_not_progressing():
     world.converge()
 
     assert condition_of(world.job.status, "Progressing") == ("False", "Suspended")
+
+
+def test_only_a_search_that_does_not_progress_is_ending():
+    """A wait ends nothing, even one whose reason is a word for an end: runs go on until `Progressing` is False."""
+    world = running()
+    world.blocked = replace(QUOTA, reason="InvalidTemplate")
+    world.converge()
+
+    assert condition_of(world.job.status, "Progressing") == ("True", "InvalidTemplate")
+    assert world.alive() and not condition_of(world.job.status, "Finished")
+
+
+def test_a_wait_is_over_when_its_attempt_is():
+    """A run that is seen waiting and next has ended leaves no reason for a wait on its trial."""
+    world = running(parallelTrials=1)
+    run = world.alive()[0]
+    world.runs[run.attempt_id] = replace(run, started=None, reason="ImagePullBackOff", message="no such image")
+    world.converge()
+    trial = world.trials[run.trial_name]
+    assert condition_of(trial.status, "Running") == ("False", "ImagePullBackOff")
+
+    world.runs[run.attempt_id] = run
+    world.report(run, 0.5)
+    world.end(world.runs[run.attempt_id], 0)
+    world.converge()
+
+    trial = world.trials[run.trial_name]
+    assert condition_of(trial.status, "Running") == ("False", "Reported") and trial.status.state == "Succeeded"

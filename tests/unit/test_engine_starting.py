@@ -196,3 +196,26 @@ def test_the_best_models_address_is_made_from_the_output_root():
 
     status = next(action.status for action in made.actions if isinstance(action, UpdateJob))
     assert status.best.model_uri == "pvc://results/team-a/demo-01234567/0-0"
+
+
+def test_a_deleted_trial_is_proposed_again():
+    """A question that was asked of other trials has no answer yet: a trial that somebody deletes is run again."""
+    world = running(parallelTrials=1, maxTrials=3)
+    for _ in range(2):
+        _finish(world)
+    world.trials.pop("demo-01234567-0-0")
+    world.runs.pop("0-0")
+    _finish(world)
+    world.settle(random.Random(0))
+
+    assert sorted(trial.spec.number for trial in world.trials.values()) == [0, 1, 2]
+
+
+def _finish(world: World) -> None:
+    """Let the run that is alive report and end, and the next one start."""
+    world.report(world.alive()[0], 0.5)
+    world.end(world.alive()[0], 0)
+    world.tick(1)
+    world.converge()
+    for run in world.alive():
+        world.begin(run)

@@ -240,3 +240,18 @@ def test_memory_is_bounded_and_no_decision_is_lost(steps):
 
     assert kept(shell) == kept(patient)
     assert shell.last == max(steps)
+
+
+def test_an_attempt_that_has_ended_leaves_all_it_reported():
+    """The last words are given whole, past every rung, with the last checkpoint; nothing new: the very same status."""
+    shell = Shell(earlyStopping=ASHA)
+    for step in range(1, 12):
+        shell.report(step, checkpoint=f"demo/0-0/{step}")
+    status = shell.store.take(shell.trial, ended=True)
+
+    assert [observation.step for observation in status.observations] == list(range(1, 12))
+    assert status.last_checkpoint_path == "demo/0-0/11"
+    shell.trial = shell.trial.replace(status=status)
+    shell.store.stored(shell.trial, shell.now)
+    assert shell.store.due(shell.trial) is None
+    assert shell.store.take(shell.trial, ended=True) is shell.trial.status

@@ -3,16 +3,16 @@ What the operator may do where it runs searches. Nothing on Secrets, ConfigMaps,
 The cluster tests compare this list with the requests that the operator makes.
 */}}
 {{- define "autosearch.rules" -}}
-# Searches: read; pause and clean up (delete is for ttlSecondsAfterFinished).
+# Searches: read (delete is for ttlSecondsAfterFinished).
 - apiGroups: [autosearch.dev]
   resources: [autosearchjobs]
-  verbs: [get, list, watch, patch, delete]
+  verbs: [get, list, watch, delete]
 - apiGroups: [autosearch.dev]
   resources: [autosearchjobs/status]
   verbs: [patch]
 - apiGroups: [autosearch.dev]
   resources: [trials]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, watch, create]
 - apiGroups: [autosearch.dev]
   resources: [trials/status]
   verbs: [patch]
@@ -27,7 +27,7 @@ The cluster tests compare this list with the requests that the operator makes.
 # Listed to find out why a pod waits: unschedulable, image, mount.
 - apiGroups: [""]
   resources: [events]
-  verbs: [create, patch, list]
+  verbs: [create, list]
 # The access mode of the claim that outputs are written to, for a warning.
 - apiGroups: [""]
   resources: [persistentvolumeclaims]

@@ -75,7 +75,8 @@ class Attempt(Model):
     """
 
     id: Short
-    pod_uid: str = ""
+    # `podUID`, as Kubernetes writes initialisms.
+    pod_uid: Annotated[str, Field(max_length=253)] = Field(default="", alias="podUID")
     reason: Annotated[str, Field(max_length=128)] = ""
     message: Message = ""
     exit_code: Int | None = None

@@ -37,6 +37,27 @@ _RESUME = f"""\
 Let a suspended search on a cluster go on. The trials that were ended start again as further attempts, which use up no
 retry.
 {WHERE}"""
+_PUSH = f"""\
+Bring a folder onto a PersistentVolumeClaim, for jobs to use as trainData, testData or code:
+
+  autosearch push data/mnist pvc://datasets/mnist
+
+A short-lived pod with the claim mounted takes it and is removed at the end, also after Ctrl-C. The folder appears under
+its name only when all of it has arrived and each file's SHA-256 agrees. Links to files are sent as files.
+
+The pod's image needs sh, tar and sha256sum; without --image and --like it is busybox:stable. Its user is --run-as, else
+that of --like, else 65532, and root where that one may not write and the cluster's policy lets root in. You need the
+rights to get, create and delete pods, to get and create pods/exec, and to get the claim.
+{WHERE}"""
+_PULL = f"""\
+Fetch the model of a search's best trial, or of another one, into a folder here:
+
+  autosearch pull mnist model
+  autosearch pull mnist --trial 3-2 model
+
+A short-lived pod, with the trial's image and user, reads the job's output; it is removed at the end, also after Ctrl-C.
+DIR is made when all has arrived and each file's SHA-256 agrees. Rights as for `push`, and to read the search.
+{WHERE}"""
 SEARCH_HELP = """
 SEARCH is a folder if it holds a `/` or is the name of a folder with a job.json in it; anything else is the name of a
 job on the cluster. With -n, --context or --kubeconfig it is always a job's name; `./NAME` is always a folder.
@@ -63,6 +84,8 @@ def add_cluster_commands(declare: Declare, file_help: str) -> None:
         "--plain", action="store_true", help="plain lines instead of a live picture"
     )
     _logs(_named(declare("logs", "print a trial's log from a cluster", _LOGS)))
+    _push(declare("push", "bring a folder onto a claim of a cluster", _PUSH))
+    _pull(declare("pull", "fetch a trial's model from a cluster", _PULL))
     _named(declare("suspend", "suspend a search on a cluster", _SUSPEND))
     _named(declare("resume", "let a suspended search go on", _RESUME))
 
@@ -94,6 +117,36 @@ def _logs(made: argparse.ArgumentParser) -> None:
         "--attempt", type=_attempt, metavar="N", help="0 is the first, 1 the one after it (default: the trial's last)"
     )
     made.add_argument("-f", "--follow", action="store_true", help="wait for more until the container ends")
+
+
+def _push(made: argparse.ArgumentParser) -> None:
+    made.add_argument("folder", type=Path, metavar="DIR", help="folder whose content is sent")
+    made.add_argument("target", metavar="TARGET", help="pvc://CLAIM/PATH; folders above it are made")
+    made.add_argument("--replace", action="store_true", help="put it in the place of a folder of that name")
+    made.add_argument("--like", metavar="JOB", help="take image, nodes and user from this job's template")
+    _pod_flags(made)
+
+
+def _pull(made: argparse.ArgumentParser) -> None:
+    made.add_argument("job", metavar="JOB", help="name of the search's AutoSearchJob")
+    made.add_argument("folder", type=Path, metavar="DIR", help="folder to be made here")
+    made.add_argument("--trial", metavar="TRIAL", help="its id as the tables show it, such as 0-3 (default: the best)")
+    _pod_flags(made)
+
+
+def _pod_flags(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--image", metavar="IMAGE", help="image of the pod; has sh, tar and sha256sum")
+    made.add_argument("--run-as", type=_count, metavar="UID", help="user of the pod")
+    made.add_argument(
+        "--wait", type=_count, default=300, metavar="SECONDS", help="how long the pod may take to start (default: 300)"
+    )
+    add_cluster_flags(made)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
+    return int(text)
 
 
 def _attempt(text: str) -> int:

@@ -24,7 +24,18 @@ def planned_trials(job: AutoSearchJob) -> int | None:
 
 def question(work: Work, slots: int) -> Question:
     """Give what the algorithm is to be asked for so many slots."""
-    return Question(slots=slots, known=len(work.trials), finished=work.tally.finished, planned=planned_trials(work.job))
+    return Question(
+        slots=slots,
+        known=len(work.trials),
+        finished=work.tally.finished,
+        planned=planned_trials(work.job),
+        first_free=_first_free(work),
+    )
+
+
+def _first_free(work: Work) -> int:
+    numbers = {trial.spec.number for trial in work.trials.values()}
+    return next(number for number in range(len(numbers) + 1) if number not in numbers)
 
 
 def proposals_exhausted(work: Work) -> bool:

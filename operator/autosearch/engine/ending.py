@@ -55,6 +55,9 @@ def complete(work: Work) -> None:
     outcome = ENDINGS[reason]
     for kind in (outcome, "Finished"):
         work.set_condition(kind, "True", reason, message)
+    if is_true(work.status.conditions, "Suspended"):
+        # The last run reported while it was being ended.
+        work.set_condition("Suspended", "False", reason, "the search has ended")
     work.status = work.status.replace(
         state="Complete" if outcome == "Complete" else "Failed", completion_time=work.completion_time()
     )

@@ -6,7 +6,7 @@ lost, evicted, deleted or suspended uses up no retry. Results are written once, 
 
 from datetime import UTC, datetime
 
-from autosearch.api.meta import is_true, with_condition
+from autosearch.api.meta import find_condition, is_true, with_condition
 from autosearch.api.trial import Attempt, Trial, TrialState, TrialStatus, Usage
 from autosearch.engine import doomed
 from autosearch.engine.advice import advice
@@ -171,7 +171,11 @@ def _closed(work: Work, trial: Trial, attempt: Attempt, run: Run | None, reason:
     ended = (run.held_until if run else None) or closed.end_time
     seconds = (ended - begun).total_seconds() if begun and ended else 0.0
     usage = trial.status.usage
-    return with_attempt(trial.status, closed).replace(
+    status = with_attempt(trial.status, closed)
+    if find_condition(status.conditions, "Running"):
+        # What it waited for, or that it runs, is over.
+        status = _condition(work, status, "Running", "False", reason, "")
+    return status.replace(
         start_time=trial.status.start_time or closed.start_time,
         usage=Usage(
             trial_seconds=usage.trial_seconds + max(seconds, 0.0),

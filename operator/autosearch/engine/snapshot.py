@@ -88,12 +88,14 @@ class Question:
         known: how many trials existed.
         finished: how many of them were finished.
         planned: how many the search may have in all.
+        first_free: the lowest number that no trial had; it differs once somebody has deleted one.
     """
 
     slots: int
     known: int
     finished: int
     planned: int | None
+    first_free: int = 0
 
 
 @dataclass(frozen=True, slots=True)

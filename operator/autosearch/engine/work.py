@@ -156,7 +156,9 @@ class Work:
 def ending_reason(status: JobStatus) -> str | None:
     """Give why the search ends, once that is decided: `Progressing=False` says it while runs are still being ended."""
     condition = find_condition(status.conditions, "Progressing")
-    return condition.reason if condition is not None and condition.reason in ENDINGS else None
+    if condition is None or condition.status != "False" or condition.reason not in ENDINGS:
+        return None
+    return condition.reason
 
 
 # Why a search may end, and whether it then is Complete (else Failed). A deadline is Complete only if a trial has

@@ -5,8 +5,8 @@ than the user's own.
 """
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,8 +15,9 @@ import yaml
 from autosearch.api.errors import EnvironmentFaultError
 from autosearch.kubernetes.client import ApiError, Client, Json
 from autosearch.kubernetes.credentials import Credentials, from_kubeconfig, in_cluster
+from autosearch.kubernetes.pod_exec import Command, open_command
 from autosearch.kubernetes.refusals import Asked, sentence
-from autosearch.kubernetes.resources import Resource
+from autosearch.kubernetes.resources import PODS, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,17 @@ class Cluster:
         with self._told("get", resource, name, subresource):
             async for line in self._client.stream_lines(resource.path(self.namespace, name, subresource), params):
                 yield line
+
+    @asynccontextmanager
+    async def command(self, pod: str, container: str, words: Sequence[str]) -> AsyncIterator[Command]:
+        """Run a command in a pod's container; raises `ApiError`."""
+        path = PODS.path(self.namespace, pod, "exec")
+        async with AsyncExitStack() as stack:
+            # Only the start is the API server's to refuse; what happens after that is the command's own.
+            with self._told("get", PODS, pod, "exec"):
+                running = open_command(self._client.credentials, path, container, words)
+                command = await stack.enter_async_context(running)
+            yield command
 
     @contextmanager
     def _told(self, verb: str, resource: Resource, name: str = "", subresource: str = "") -> Iterator[None]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from autosearch.kubernetes.client import ApiError
 
-_BAD_REQUEST, _FORBIDDEN, _NOT_FOUND, _INVALID = 400, 403, 404, 422
+_BAD_REQUEST, _FORBIDDEN, _NOT_FOUND, _INVALID, _INTERNAL = 400, 403, 404, 422, 500
 PASSING = (404, 409)
 """Answers that tell of a change which our cache had not seen: the next pass has."""
 _LONGEST = 1000
@@ -34,20 +34,31 @@ def refused(error: ApiError, *, first: bool) -> Refused | None:
     Args:
         first: it was the dry run of the job's first pod, so that a denial speaks of the template.
     """
-    if error.status not in (_BAD_REQUEST, _FORBIDDEN, _NOT_FOUND, _INVALID):
+    found = _reading(error)
+    if found is None:
         return None
-    reason, final = _denied(error) if error.status == _FORBIDDEN else _REASONS[error.status]
-    if _is_terminating(error):
+    reason, final = found
+    if is_namespace_terminating(error):
         reason, final = "NamespaceTerminating", False
     return Refused(reason, error.message[:_LONGEST], final=final and first)
 
 
 _REASONS = {
-    _INVALID: ("InvalidTemplate", True),
-    _BAD_REQUEST: ("InvalidTemplate", True),
-    # Something that the template names is not there, such as a priority class or a runtime class.
+    _INVALID: ("PodRefused", True),
+    _BAD_REQUEST: ("PodRefused", True),
+    # Something that the template names is not there.
     _NOT_FOUND: ("PodRefused", False),
 }
+
+
+def _reading(error: ApiError) -> tuple[str, bool] | None:
+    """Give reason and whether it speaks of the template; the reason is never one with which a search ends."""
+    if error.status == _INTERNAL:
+        # A webhook that is down: nothing is wrong with the pod, but without a word nobody would know why it waits.
+        return ("AdmissionFailed", False) if "failed calling webhook" in error.message else None
+    if "ValidatingAdmissionPolicy" in error.message:
+        return "AdmissionRefused", True
+    return _denied(error) if error.status == _FORBIDDEN else _REASONS.get(error.status)
 
 
 def _denied(error: ApiError) -> tuple[str, bool]:
@@ -59,8 +70,8 @@ def _denied(error: ApiError) -> tuple[str, bool]:
         return "NotAllowed", False
     if "admission webhook" in message:
         return "AdmissionRefused", True
-    # A service account or a priority class that is missing may still come.
-    return "PodRefused", "not found" not in message
+    # A service account, a runtime class or a priority class that is missing may still come.
+    return "PodRefused", not any(words in message for words in ("not found", "no PriorityClass with name"))
 
 
 def without_dry_run(error: ApiError) -> bool:
@@ -68,6 +79,7 @@ def without_dry_run(error: ApiError) -> bool:
     return error.status == _BAD_REQUEST and "dry run" in error.message.lower().replace("dryrun", "dry run")
 
 
-def _is_terminating(error: ApiError) -> bool:
+def is_namespace_terminating(error: ApiError) -> bool:
+    """Say whether something was not taken because its namespace is being deleted, and everything in it with it."""
     causes = error.details.get("causes") or []
     return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)

@@ -71,7 +71,7 @@ class Client:
             before_write: called just before each write; raises to prevent it.
             observe: told verb, plural, status and seconds of each request.
         """
-        self._credentials = credentials
+        self.credentials = credentials
         self._slots = asyncio.Semaphore(in_flight)
         self._limit = time_limit
         self._before_write = before_write
@@ -79,7 +79,7 @@ class Client:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(ssl=self._credentials.tls or False, limit=0, ttl_dns_cache=30)
+        connector = aiohttp.TCPConnector(ssl=self.credentials.tls or False, limit=0, ttl_dns_cache=30)
         self._session = aiohttp.ClientSession(connector=connector, read_bufsize=1 << 20)
         return self
 
@@ -176,7 +176,7 @@ class Client:
             **_selectors(label_selector, field_selector),
         }
         async for line in self.stream_lines(resource.path(namespace), params):
-            event = json.loads(line)
+            event = _read(line)
             if event["type"] == "ERROR":
                 raise _error_of(event["object"].get("code", 500), event["object"], None)
             yield event["type"], event["object"]
@@ -233,8 +233,7 @@ class Client:
                 method, path, params=params, body=body, headers=headers, timeout=timeout
             ) as response:
                 status = response.status
-                answer: Json = json.loads(await response.read())
-                return answer
+                return _read(await response.read())
         except ApiError as error:
             status = error.status
             raise
@@ -255,10 +254,10 @@ class Client:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         assert self._session is not None, "a client is used inside of its context"
         sent = {"Content-Type": "application/json", **(headers or {})}
-        if self._credentials.token is not None:
-            sent["Authorization"] = f"Bearer {self._credentials.token()}"
+        if self.credentials.token is not None:
+            sent["Authorization"] = f"Bearer {self.credentials.token()}"
         data = None if body is None else json.dumps(body).encode()
-        url = f"{self._credentials.server.rstrip('/')}{path}"
+        url = f"{self.credentials.server.rstrip('/')}{path}"
         try:
             async with self._session.request(
                 method, url, params=params, data=data, headers=sent, timeout=timeout
@@ -268,12 +267,20 @@ class Client:
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             said = str(error) or f"no answer within {self._limit:g} s"
-            raise ApiError(0, "Unreachable", f"{self._credentials.server}: {said}") from error
+            raise ApiError(0, "Unreachable", f"{self.credentials.server}: {said}") from error
+
+
+def _read(text: str | bytes) -> Json:
+    """Read an answer; raises `ApiError` where somebody else than the API server has answered."""
+    try:
+        answer: Json = json.loads(text)
+    except ValueError as error:
+        raise ApiError(0, "Unreadable", f"the API server's answer is not JSON: {text[:100]!r}") from error
+    return answer
 
 
 def _selectors(label_selector: str, field_selector: str) -> dict[str, str]:
-    given = {"labelSelector": label_selector, "fieldSelector": field_selector}
-    return {name: selector for name, selector in given.items() if selector}
+    return {name: text for name, text in (("labelSelector", label_selector), ("fieldSelector", field_selector)) if text}
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> ApiError:

@@ -10,7 +10,7 @@ from time import monotonic
 from autosearch.api.errors import Problem
 from autosearch.api.job import AutoSearchJob
 from autosearch.engine.snapshot import Answer
-from autosearch.kubernetes.admission import PASSING
+from autosearch.kubernetes.admission import PASSING, is_namespace_terminating
 from autosearch.kubernetes.client import ApiError
 from autosearch.kubernetes.invalid import refusal_of
 from autosearch.kubernetes.lease import NotLeadingError
@@ -102,7 +102,8 @@ class Controller:
     def _failed(self, uid: str, error: ApiError) -> None:
         wait = self._queue.add_after_failure(uid, at_least=error.retry_after or 0.0)
         self._around.metrics.pass_failed(error.reason or str(error.status))
-        level = logging.INFO if error.status in PASSING else logging.WARNING
+        expected = error.status in PASSING or is_namespace_terminating(error)
+        level = logging.INFO if expected else logging.WARNING
         body = self._around.cache.job(uid)
         name = body["metadata"]["name"] if body is not None else uid
         _log.log(level, "another try in %.2f s: %s", wait, error.message, extra={"job": name})

@@ -4,6 +4,7 @@ Owns: kopf's settings and handlers, which write nothing, wait for nothing and re
 would cost ten times as much and write to every object (research: kopf.md).
 """
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -45,7 +46,11 @@ class Plateau:
 
 
 class EventSource:
-    """Registers the handlers, and runs kopf until it is told to stop."""
+    """Registers the handlers, and runs kopf until it is told to stop.
+
+    Attributes:
+        over: set once kopf has stopped to watch, of its own accord too.
+    """
 
     def __init__(self, cache: Cache, wanted: Callable[[str], None], seen: Seen, ended: Callable[[str], None]) -> None:
         """Prepare.
@@ -59,6 +64,7 @@ class EventSource:
         self._wanted = wanted
         self._seen = seen
         self._ended = ended
+        self.over = asyncio.Event()
 
     def take(self, resource: Resource, kind: str | None, body: Json) -> None:
         """Take one event; kind None: the object was listed."""
@@ -79,10 +85,15 @@ class EventSource:
         registry = kopf.OperatorRegistry()
         kopf.on.startup(errors=kopf.ErrorsMode.PERMANENT, registry=registry)(configure)
         kopf.on.login(registry=registry)(_login(credentials))
+        kopf.on.cleanup(registry=registry)(self._stop)
         for resource in _RESOURCES:
             handler = _handler(self.take, resource)
             kopf.on.event(resource.group, resource.version, resource.plural, registry=registry)(handler)
         return registry
+
+    async def _stop(self, **_: Any) -> None:
+        """Note the end: after an error in one watch, kopf may wait for the other ones for ever."""
+        self.over.set()
 
     def _has_just_ended(self, uid: str, body: Json) -> bool:
         if body.get("status", {}).get("phase") not in ("Succeeded", "Failed"):

@@ -8,6 +8,7 @@ import asyncio
 import gc
 import logging
 import os
+import signal
 import tempfile
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
@@ -44,6 +45,7 @@ from autosearch.kubernetes.writes import Writes
 _log = logging.getLogger("autosearch.operator")
 _LAST_WRITES = 2.0
 _COLLECT_EVERY = 0.1
+_TERMINATION = "termination"
 
 
 class Operator:
@@ -68,7 +70,7 @@ class Operator:
         """
         async with AsyncExitStack() as stack:
             await self._prepare(stack)
-            stopping = asyncio.Event()
+            stopping, ready = asyncio.Event(), asyncio.Event()
             source = EventSource(self._cache, self._queue.add, self._see, self._metrics.pod_ended)
             watching = asyncio.create_task(
                 kopf.operator(
@@ -77,9 +79,12 @@ class Operator:
                     clusterwide=not self._options.namespaces,
                     namespaces=self._options.namespaces,
                     stop_flag=stopping,
+                    ready_flag=ready,
                 ),
                 name="watching",
             )
+            self._start(_until(source.over), "watches")
+            self._start(_termination(ready), _TERMINATION)
             try:
                 await self._until_over(watching)
             finally:
@@ -162,6 +167,8 @@ class Operator:
 
     async def _until_over(self, watching: "asyncio.Task[None]") -> None:
         done, _ = await asyncio.wait({watching, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+        if any(task.get_name() == _TERMINATION for task in done):
+            return
         over = watching if watching in done else next(iter(done))
         error = None if over.cancelled() else over.exception()
         if over is not watching or error is not None:
@@ -224,6 +231,19 @@ class Operator:
             report_url=options.report_url if certificate is not None else "",
             ca_certificate=certificate.ca_certificate if certificate is not None else "",
         )
+
+
+async def _until(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+async def _termination(ready: asyncio.Event) -> None:
+    """Wait for SIGTERM or SIGINT; once kopf is ready its own handlers, which stop the watches first, are replaced."""
+    await ready.wait()
+    asked = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
+    await asked.wait()
 
 
 async def _collect_garbage(metrics: Metrics, synced: asyncio.Event) -> None:

@@ -7,6 +7,7 @@ their pods side by side.
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeGuard
 
@@ -63,6 +64,7 @@ class Pass:
         self._namespace = job.metadata.namespace or ""
         self.wishes = Wishes()
         self._starts = Starts(around, job, memory, self.wishes)
+        self._pods = Pods((), {}, ())
 
     async def run(self) -> None:
         """Plan and carry out; raises `ApiError`: what was not done is planned again by the next pass."""
@@ -70,10 +72,12 @@ class Pass:
         now = self._around.now()
         self._pods = pods_of(self._job, self._around.cache, self._memory, self._around.heard, now)
         planned = plan(self._snapshot(), now, self._memory.memo)
+        if not await self._starts.prove(planned.actions):
+            # A status that counts trials which are not created would be untrue, and makes the spec immutable.
+            planned = plan(replace(self._snapshot(), draining=True), now, self._memory.memo)
         self._wake(planned.wake_at, now)
         self._wake(self._pods.lost_at, now)
-        proven = await self._starts.prove(planned.actions)
-        await self._carry_out(planned.actions if proven else [a for a in planned.actions if not _creates(a)])
+        await self._carry_out(planned.actions)
         await self._keep_house()
 
     async def _keep_house(self) -> None:
@@ -89,11 +93,11 @@ class Pass:
         await self._carry_out(kept.actions)
 
     def _snapshot(self) -> Snapshot:
-        pods: Pods = self._pods
+        pods = self._pods
         self._trials = dict(self._around.cache.trials(self._uid))
         return Snapshot(
             self._job,
-            tuple(self._trials.values()),
+            tuple(self._around.reports.with_last_words(self._uid, self._trials, pods).values()),
             pods.runs,
             self._memory.answer,
             self._around.proposers.asked(self._uid),
@@ -158,6 +162,8 @@ class Pass:
         if status.completion_time is not None and trial.status.completion_time is None:
             self._around.metrics.trial_finished(status.state)
             self._around.reports.forget(trial)
+        elif self._pods.has_ended(trial):
+            self._around.reports.stored(trial)
 
     async def _write_job(self, status: JobStatus) -> None:
         """Write the job's status; what tells of nothing but numbers waits until the last write is a second old."""

@@ -86,9 +86,9 @@ class _Waiting:
             return AT_ONCE
         return self.stored_at + STORE_EVERY if self.reports or self.checkpoint else None
 
-    def take(self, trial: Trial) -> TrialStatus:
+    def take(self, trial: Trial, *, ended: bool) -> TrialStatus:
         # Later reports wait for the next pass: the rule has to see the one at the rung as the last one.
-        until = min(self.at_rungs, default=self.last_step)
+        until = self.last_step if ended else min(self.at_rungs, default=self.last_step)
         status = self.judged.with_reports(trial, [report for report in self.reports if report.step <= until])
         self.taken_step, self.taken_checkpoint = until, self.checkpoint
         return status.replace(last_checkpoint_path=self.checkpoint) if self.checkpoint else status
@@ -130,14 +130,19 @@ class ProgressStore:
         waiting = self._trials.get(key(trial))
         return None if waiting is None or trial.finished else waiting.due
 
-    def take(self, trial: Trial) -> TrialStatus:
+    def take(self, trial: Trial, *, ended: bool = False) -> TrialStatus:
         """Give the trial's status with what is to be written in it, up to the first report at a rung.
 
         The caller writes it, calls `stored`, and lets the engine plan with it before the next `take`. Without `stored`
         the same and newer reports come again.
+
+        Args:
+            ended: the attempt is over and is judged no more: all that waits is given.
         """
         waiting = self._trials.get(key(trial))
-        return trial.status if waiting is None or trial.finished else waiting.take(trial)
+        if waiting is None or waiting.due is None or trial.finished:
+            return trial.status
+        return waiting.take(trial, ended=ended)
 
     def stored(self, trial: Trial, now: float) -> None:
         """Note that what the last `take` gave was written at `now`, seconds on any clock that only grows."""

@@ -89,8 +89,8 @@ def news(old: JobStatus, new: JobStatus) -> Iterator[tuple[str, str, str]]:
             continue
         if after.status == "True":
             yield "Warning" if kind == "Failed" else "Normal", after.reason, after.message or kind
-        elif kind == "Suspended" and before is not None:
-            yield "Normal", "Resumed", after.message or "the search goes on"
+        elif kind == "Suspended" and before is not None and after.reason == "Resumed":
+            yield "Normal", after.reason, after.message or "the search goes on"
     failed = new.trials.failed - old.trials.failed
     if failed > 0:
         yield "Warning", "TrialFailed", f"{new.trials.failed} trials have failed for good; kubectl get ast shows them"

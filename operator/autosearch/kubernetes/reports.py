@@ -5,7 +5,7 @@ trial is to stop. All of it may be lost: a sidecar says it again, or says it in 
 nothing itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from autosearch.api.job import AutoSearchJob
@@ -18,7 +18,7 @@ from autosearch.kubernetes.progress_store import ProgressStore, key
 from autosearch.kubernetes.report_body import PodIdentity
 from autosearch.kubernetes.report_server import StopAnswer
 from autosearch.kubernetes.resources import ATTEMPT_LABEL, JOB_LABEL, TRIAL_LABEL
-from autosearch.kubernetes.view import Heard
+from autosearch.kubernetes.view import Heard, Pods
 from autosearch.reporting.messages import FinalReport, ProgressReport
 
 _ENDED = ("Succeeded", "Failed")
@@ -116,6 +116,18 @@ class Reports:
     def merged(self, trial: Trial) -> TrialStatus:
         """Give a trial's status with the observations that are to be written."""
         return self._store.take(trial)
+
+    def with_last_words(self, job_uid: str, trials: Mapping[str, Trial], pods: Pods) -> dict[str, Trial]:
+        """Give a job's trials, and in those whose attempt has ended all that they reported: it is written with the end.
+
+        The next attempt may start from a checkpoint that was reported a moment ago, and later trials are judged by all
+        that this one has reported.
+        """
+        whole = dict(trials)
+        for name in self._unwritten.get(job_uid, ()):
+            if name in trials and pods.has_ended(trials[name]):
+                whole[name] = trials[name].replace(status=self._store.take(trials[name], ended=True))
+        return whole
 
     def stored(self, trial: Trial) -> None:
         """Note that they were written, or need not be any more."""

@@ -49,7 +49,8 @@ class Echoes:
 
     def age(self) -> float:
         """Give the age of the oldest write that was not seen, in seconds; 0 for none."""
-        return self._clock() - min((since for _, since in self._awaited.values()), default=self._clock())
+        now = self._clock()
+        return now - min((since for _, since in self._awaited.values()), default=now)
 
 
 class Sweep:

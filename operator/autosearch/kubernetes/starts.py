@@ -99,12 +99,15 @@ class Starts:
             return
         try:
             owner = ("Trial", trial.metadata.uid or "")
-            await self._around.writes.create(PODS, self._pod(trial, action), self._namespace, owner)
+            pod = await self._around.writes.create(PODS, self._pod(trial, action), self._namespace, owner)
         except ApiError as error:
             self._refuse(error, first=False)
             return
         self._accept()
         self._around.metrics.pod_accepted(self._uid)
+        if pod["spec"].get("schedulingGates"):
+            # Nothing happens to a gated pod, so no event would lead to a pass that says why it waits.
+            self._wishes.within(0.0)
 
     def _pod(self, trial: Trial, start: StartRun) -> Json:
         settings = self._around.pod_settings()

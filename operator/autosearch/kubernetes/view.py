@@ -58,6 +58,11 @@ class Pods:
     cleaners: tuple[Json, ...]
     lost_at: datetime | None = None
 
+    def has_ended(self, trial: Trial) -> bool:
+        """Say whether the attempt that is under way has ended, and its outcome is not on record."""
+        current = attempt_id(trial, attempt_number(trial.status))
+        return not trial.finished and any(run.attempt_id == current and not run.alive for run in self.runs)
+
 
 def pods_of(job: AutoSearchJob, cache: Cache, memory: JobMemory, heard: Heard, now: datetime) -> Pods:
     """Sort the pods of a job."""

@@ -27,7 +27,8 @@ class WorkQueue:
         self._working: set[str] = set()
         self._dirty: set[str] = set()
         self._failures: dict[str, int] = {}
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        # When, and what to cancel: uvloop's handles of times that are close do not tell when.
+        self._timers: dict[str, tuple[float, asyncio.Handle]] = {}
         self._news = asyncio.Event()
         self._jitter = jitter
 
@@ -49,10 +50,10 @@ class WorkQueue:
         timer = self._timers.get(key)
         due = loop.time() + max(seconds, 0.0)
         if timer is not None:
-            if timer.when() <= due:
+            if timer[0] <= due:
                 return
-            timer.cancel()
-        self._timers[key] = loop.call_at(due, self._expire, key)
+            timer[1].cancel()
+        self._timers[key] = due, loop.call_at(due, self._expire, key)
 
     def add_after_failure(self, key: str, at_least: float = 0.0) -> float:
         """Ask for another try, the later the more tries failed in a row; gives the seconds until then."""
@@ -88,7 +89,7 @@ class WorkQueue:
         self._failures.pop(key, None)
         timer = self._timers.pop(key, None)
         if timer is not None:
-            timer.cancel()
+            timer[1].cancel()
 
     def _expire(self, key: str) -> None:
         self._timers.pop(key, None)

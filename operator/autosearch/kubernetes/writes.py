@@ -23,8 +23,8 @@ class Writes:
         self._cache = cache
         self._echoes = echoes
 
-    async def create(self, resource: Resource, body: Json, namespace: str, owner: tuple[str, str]) -> None:
-        """Create an object; that ours exists already is success.
+    async def create(self, resource: Resource, body: Json, namespace: str, owner: tuple[str, str]) -> Json:
+        """Create an object and give it as the server has it; that ours exists already is success.
 
         Args:
             owner: kind and uid of its controlling owner: one that is owned by somebody else is not ours.
@@ -41,6 +41,7 @@ class Writes:
             if owner_uid(answer, owner[0]) != owner[1]:
                 raise
         self._believe(resource, answer)
+        return answer
 
     async def status(self, resource: Resource, metadata: ObjectMeta, old: Model, new: Model) -> None:
         """Write what differs between two statuses.
