@@ -46,6 +46,7 @@ _log = logging.getLogger("autosearch.operator")
 _LAST_WRITES = 2.0
 _COLLECT_EVERY = 0.1
 _TERMINATION = "termination"
+_CANCELLATIONS = 50
 
 
 class Operator:
@@ -68,27 +69,34 @@ class Operator:
         Raises:
             EnvironmentFaultError: if the process cannot go on: it lost the lease, or one of its parts ended.
         """
-        async with AsyncExitStack() as stack:
-            await self._prepare(stack)
-            stopping, ready = asyncio.Event(), asyncio.Event()
-            source = EventSource(self._cache, self._queue.add, self._see, self._metrics.pod_ended)
-            watching = asyncio.create_task(
-                kopf.operator(
-                    registry=source.registry(self._credentials),
-                    standalone=True,
-                    clusterwide=not self._options.namespaces,
-                    namespaces=self._options.namespaces,
-                    stop_flag=stopping,
-                    ready_flag=ready,
-                ),
-                name="watching",
-            )
-            self._start(_until(source.over), "watches")
-            self._start(_termination(ready), _TERMINATION)
-            try:
-                await self._until_over(watching)
-            finally:
-                await self._end(watching, stopping)
+        others = asyncio.all_tasks()
+        try:
+            async with AsyncExitStack() as stack:
+                await self._run(stack)
+        finally:
+            await _cancel_but(others)
+
+    async def _run(self, stack: AsyncExitStack) -> None:
+        await self._prepare(stack)
+        stopping, ready = asyncio.Event(), asyncio.Event()
+        source = EventSource(self._cache, self._queue.add, self._see, self._metrics.pod_ended)
+        watching = asyncio.create_task(
+            kopf.operator(
+                registry=source.registry(self._credentials),
+                standalone=True,
+                clusterwide=not self._options.namespaces,
+                namespaces=self._options.namespaces,
+                stop_flag=stopping,
+                ready_flag=ready,
+            ),
+            name="watching",
+        )
+        self._start(_until(source.over), "watches")
+        self._start(_termination(ready), _TERMINATION)
+        try:
+            await self._until_over(watching)
+        finally:
+            await self._end(watching, stopping)
 
     async def _prepare(self, stack: AsyncExitStack) -> None:
         options = self._options
@@ -235,6 +243,18 @@ class Operator:
 
 async def _until(event: asyncio.Event) -> None:
     await event.wait()
+
+
+async def _cancel_but(others: set[asyncio.Task[Any]]) -> None:
+    """End the tasks that kopf has left behind: some outlive a first cancellation, and would keep the process alive."""
+    kept = others | {asyncio.current_task()}
+    for _ in range(_CANCELLATIONS):
+        left = asyncio.all_tasks() - kept
+        if not left:
+            return
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=_COLLECT_EVERY)
 
 
 async def _termination(ready: asyncio.Event) -> None:
