@@ -32,6 +32,16 @@ def test_each_command_takes_kubectls_flags(command):
     assert again(told) == " -n team --context prod --kubeconfig file"
 
 
+def test_push_and_pull_take_their_own():
+    """All flags of `push` and `pull`, and kubectl's."""
+    push = parsed("push", "d", "pvc://c/p", "--replace", "--like", "iris", "--image", "i", "--run-as", "0", "-n", "x")
+    pull = parsed("pull", "iris", "m", "--trial", "0-3", "--wait", "5", "--context", "prod")
+
+    assert (push.folder, push.target, push.replace, push.like) == (Path("d"), "pvc://c/p", True, "iris")
+    assert (push.image, push.run_as, push.wait, push.namespace) == ("i", 0, 300, "x")
+    assert (pull.job, pull.folder, pull.trial, pull.wait, pull.context) == ("iris", Path("m"), "0-3", 5, "prod")
+
+
 def test_submit_and_logs_take_their_own():
     """All flags of `submit` and `logs`, short ones included."""
     submit = parsed("submit", "-f", "j", "--into", "b", "--code", "d", "--name", "n", "--dry-run", "--watch", "-n", "x")

@@ -157,6 +157,23 @@ def test_the_cache_is_filled_once_all_that_was_there_is_seen(monkeypatch):
     assert asyncio.run(run()) is False
 
 
+def test_what_is_deleted_before_the_watches_begin_is_not_waited_for(monkeypatch):
+    """An object that was listed and is gone before any watch tells of it does not keep the operator from starting."""
+    monkeypatch.setattr("autosearch.kubernetes.sight._POLLS", 2)
+    monkeypatch.setattr("autosearch.kubernetes.sight._RETRY", 0.01)
+    world = World(listed={PODS: [pod_body(uid="gone")]})
+
+    async def run():
+        task = asyncio.create_task(world.sweep.wait_until_synced())
+        await asyncio.sleep(0.05)
+        early = task.done()
+        world.client.listed[PODS] = []
+        await asyncio.wait_for(task, 5)
+        return early
+
+    assert asyncio.run(run()) is False
+
+
 async def until_swept(world: World) -> None:
     """Run sweeps until the trial is found to be a ghost."""
     task = asyncio.create_task(world.sweep.run())

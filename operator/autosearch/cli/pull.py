@@ -25,8 +25,8 @@ def main(arguments: argparse.Namespace) -> int:
 async def _pulled(cluster: Cluster, arguments: argparse.Namespace, told: Told) -> str:
     job, trials = await read_search(cluster, arguments.job)
     trial = choose(job, trials, Wanted(arguments.trial, best=arguments.trial is None)).trial
-    path = model_of(job, trial)
     given = pod_to_pull(job, image=arguments.image, run_as=arguments.run_as)
+    path = model_of(job, trial)
     left_out = await pull(cluster, given, path, arguments.folder, told)
     for name in left_out:
         told.note(f"{name} is a link or a device, and was left out")

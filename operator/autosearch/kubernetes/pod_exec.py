@@ -1,7 +1,8 @@
 """Commands in a running container, with their standard streams, over a websocket to the API server.
 
 Owns: the protocol (`v5.channel.k8s.io`, else `v4.channel.k8s.io`: the first byte of each message says whose it is). It
-knows nothing of what is run, and decides nothing about pods.
+knows nothing of what is run, and decides nothing about pods. The end of standard input is never told, since `v4` has no
+word for it: a command has to know how much it is to read.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from autosearch.kubernetes.credentials import Credentials
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 PIECE = 1 << 16
 """Most bytes that are sent as one message."""
-_STDIN, _STDOUT, _STDERR, _STATUS, _CLOSE = 0, 1, 2, 3, 255
+_STDIN, _STDOUT, _STDERR, _STATUS = range(4)
 _KEPT = 2000
 _WAITING = 64
 """Messages that wait for their reader before the command has to."""
@@ -74,11 +75,6 @@ class Command:
             except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
                 await self._finished()
                 raise CommandError(f"the connection to the container broke: {error}", None, self.said) from error
-
-    async def close_input(self) -> None:
-        """End the command's standard input, where the protocol has a way to say so."""
-        if self._socket.protocol == PROTOCOLS[0]:
-            await self._socket.send_bytes(bytes([_CLOSE, _STDIN]))
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Give what the command prints until it ends; raises `CommandError` if it failed."""

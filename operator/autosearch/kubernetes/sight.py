@@ -18,8 +18,8 @@ STALE = 30.0
 """Seconds after which an unseen write means that a watch is dead."""
 SWEEP_EVERY = 300.0
 _LOOK_EVERY, _SUSPICIOUS = 5.0, 10.0
-_POLL = 0.05
-_RETRY = 2.0
+_POLL, _POLLS = 0.05, 40
+_RETRY = 0.5
 _KINDS = (JOBS, TRIALS, PODS)
 
 
@@ -72,19 +72,29 @@ class Sweep:
         self._wanted = wanted
 
     async def wait_until_synced(self) -> None:
-        """Wait until the cache has seen everything that was there when this was called; an unreachable server too."""
+        """Wait until the cache has seen everything that is there; an unreachable server too.
+
+        What is deleted between our list and the watches' own never comes: what is missing is listed again.
+        """
         while True:
-            try:
-                listed = [metadata for kind in _KINDS for metadata, _ in [await self._list(kind)]]
-                break
-            except ApiError as error:
-                _log.warning("the API server does not list our objects yet: %s", error)
-                await asyncio.sleep(_RETRY)
-        uids = {uid for metadata in listed for uid in metadata}
-        while True:
-            if all(self._cache.version(uid) >= 0 or self._cache.is_departed(uid) for uid in uids):
+            if await self._has_seen_all():
                 return
+            await asyncio.sleep(_RETRY)
+
+    async def _has_seen_all(self) -> bool:
+        """List everything, and say whether all of it came into the cache within a moment."""
+        try:
+            uids = {uid for kind in _KINDS for uid in (await self._list(kind))[0]}
+        except ApiError as error:
+            _log.warning("the API server does not list our objects yet: %s", error)
+            return False
+        for _ in range(_POLLS):
+            uids = {uid for uid in uids if self._cache.version(uid) < 0 and not self._cache.is_departed(uid)}
+            if not uids:
+                return True
             await asyncio.sleep(_POLL)
+        _log.info("%d objects have not been seen yet", len(uids))
+        return False
 
     async def run(self) -> None:
         """Sweep from time to time, and when a write stays unseen for long, for ever."""
