@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from autosearch.api.algorithms import Random
+from autosearch.api.algorithms import Random, Tpe
 from autosearch.api.parameters import Parameter
 from autosearch.engine.snapshot import Answer, Question
 from autosearch.proposing.proposer import Proposer
@@ -180,7 +180,6 @@ def test_worker_dies_with_the_runner(tmp_path: Path) -> None:
     program = f"""
 import sys, time
 from pathlib import Path
-from autosearch.proposing import proposer
 start = proposer._PROGRAM.split("from autosearch.search")[0]
 slow = start + "import time; print('working', flush=True); time.sleep(60)"
 p = proposer.Proposer(Path({str(tmp_path / "log")!r}), program=slow)
@@ -212,3 +211,42 @@ def _eventually(check: Callable[[], bool]) -> None:
     while not check():
         assert time.monotonic() < limit, "it never came true"
         time.sleep(0.02)
+
+
+def _history(count: int) -> list[TrialRecord]:
+    times = (f"2026-01-31T12:00:{second:02}.000000Z" for second in range(count))
+    return [
+        TrialRecord(f"job-0-{n}", n, "Succeeded", {"x": n / count}, value=-abs(n / count - 0.4), completion=time)
+        for n, time in enumerate(times)
+    ]
+
+
+def test_changes_alone_are_sent(proposer_of: Callable[..., Proposer], search: Search) -> None:
+    """A worker that is told what has changed answers as one that is told everything."""
+    model = replace(search, algorithm="tpe", settings=Tpe(startup_trials=2), max_trials=100)
+    kept, whole = proposer_of(), _history(12)
+    running = [*whole[:6], replace(whole[6], state="Running", value=None, completion=None)]
+    for trials in (whole[:4], running, whole[:9], whole, whole[:3], whole):
+        question = replace(QUESTION, known=len(trials))
+        kept.ask(question, model, trials)
+        answer = _answer(kept)
+        fresh = proposer_of()
+        fresh.ask(question, model, trials)
+        assert not answer.error
+        assert answer == _answer(fresh)
+        fresh.close()
+
+
+def test_a_worker_that_has_forgotten_a_job_is_told_everything(
+    proposer_of: Callable[..., Proposer], search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that was not asked for long gets the same answer, though its worker keeps only some jobs."""
+    monkeypatch.setattr("autosearch.proposing.proposer._REMEMBERED", 100)
+    one, trials = proposer_of(), _history(5)
+    one.ask(QUESTION, search, trials)
+    first = _answer(one)
+    for number in range(40):
+        one.ask(QUESTION, replace(search, job_name=f"other-{number}"), trials)
+        assert not _answer(one).error
+    one.ask(QUESTION, search, trials)
+    assert _answer(one) == first

@@ -34,8 +34,11 @@ def question(work: Work, slots: int) -> Question:
 
 
 def _first_free(work: Work) -> int:
-    numbers = {trial.spec.number for trial in work.trials.values()}
-    return next(number for number in range(len(numbers) + 1) if number not in numbers)
+    created = {action.trial.spec.number for action in work.created}
+    number = work.census.first_free
+    while number in work.census.numbers or number in created:
+        number += 1
+    return number
 
 
 def proposals_exhausted(work: Work) -> bool:

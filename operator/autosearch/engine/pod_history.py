@@ -68,6 +68,5 @@ def _last_attempt(trial: Trial) -> str:
 
 
 def _best(snapshot: Snapshot, memo: Memo | None) -> Trial | None:
-    finished = [trial for trial in snapshot.trials if trial.status.completion_time is not None]
     maximize = snapshot.job.spec.objective.direction == "Maximize"
-    return (memo or Memo()).tally(finished, maximize=maximize).best
+    return (memo or Memo()).census.of(snapshot.trials, maximize=maximize).tally.best

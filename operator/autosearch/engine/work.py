@@ -11,6 +11,7 @@ from autosearch.api.job import AutoSearchJob, JobStatus
 from autosearch.api.meta import Status, find_condition, with_condition
 from autosearch.api.trial import Attempt, Trial, TrialStatus
 from autosearch.engine.actions import Action, CreateTrial, Plan, StopRun, UpdateJob, UpdateTrial
+from autosearch.engine.census import Census
 from autosearch.engine.memo import Memo
 from autosearch.engine.names import attempt_id
 from autosearch.engine.snapshot import Run, Snapshot
@@ -37,7 +38,7 @@ class Work:
     """What one pass knows and has decided.
 
     Attributes:
-        trials: by name, as they are once the plan has been carried out.
+        census: the trials, as they are once the plan has been carried out.
         runs: by attempt id.
         status: the job's status as it will be written.
         deferred: actions that must come after all writes of status, because those record their intent.
@@ -48,13 +49,11 @@ class Work:
     memo: Memo = field(default_factory=Memo)
     job: AutoSearchJob = field(init=False)
     status: JobStatus = field(init=False)
-    trials: dict[str, Trial] = field(default_factory=dict)
+    census: Census = field(init=False)
     runs: dict[str, Run] = field(init=False)
-    tally: Tally = field(init=False)
     created: list[CreateTrial] = field(default_factory=list)
     deferred: list[Action] = field(default_factory=list)
     _written: dict[str, TrialStatus] = field(default_factory=dict)
-    _open: dict[str, Trial] = field(default_factory=dict)
     _stopped: set[str] = field(default_factory=set)
     _wake_at: datetime | None = None
 
@@ -62,21 +61,18 @@ class Work:
         self.job = self.snapshot.job
         self.status = self.job.status
         self.runs = {run.attempt_id: run for run in self.snapshot.runs}
-        trials = self.snapshot.trials
-        self.trials = {trial.metadata.name: trial for trial in trials}
-        self._open = {trial.metadata.name: trial for trial in trials if trial.status.completion_time is None}
-        finished = [trial for trial in trials if trial.status.completion_time is not None]
-        self.tally = self.memo.tally(finished, maximize=self.job.spec.objective.direction == "Maximize")
+        maximize = self.job.spec.objective.direction == "Maximize"
+        self.census = self.memo.census.of(self.snapshot.trials, maximize=maximize)
 
-    def _hold(self, trial: Trial) -> None:
-        """Take a trial's new state into the view; one that is finished by now is counted."""
-        name = trial.metadata.name
-        self.trials[name] = trial
-        if trial.status.completion_time is None:
-            self._open[name] = trial
-        else:
-            self._open.pop(name, None)
-            self.tally.add(trial)
+    @property
+    def trials(self) -> dict[str, Trial]:
+        """The trials by name, as they are once the plan has been carried out."""
+        return self.census.trials
+
+    @property
+    def tally(self) -> Tally:
+        """The sums over the finished trials."""
+        return self.census.tally
 
     @property
     def ending(self) -> bool:
@@ -85,7 +81,7 @@ class Work:
 
     def unfinished(self) -> list[Trial]:
         """Give the trials without a final state, in the order in which they may start: lowest round first."""
-        return sorted(self._open.values(), key=lambda trial: (trial.spec.round, trial.spec.number))
+        return sorted(self.census.unfinished.values(), key=lambda trial: (trial.spec.round, trial.spec.number))
 
     def run_of(self, trial: Trial) -> Run | None:
         """Give the run of the attempt that is under way or comes next."""
@@ -103,7 +99,7 @@ class Work:
         self._written.pop(trial.name, None)
         self._written[trial.name] = status
         changed = trial.replace(status=status)
-        self._hold(changed)
+        self.census.hold(changed)
         return changed
 
     def amend(self, trial: Trial, status: TrialStatus) -> None:
@@ -118,7 +114,7 @@ class Work:
     def create(self, trial: Trial) -> None:
         """Create a trial."""
         self.created.append(CreateTrial(trial))
-        self._hold(trial)
+        self.census.hold(trial)
 
     def set_condition(self, kind: str, status: Status, reason: str, message: str = "") -> None:
         """Set a condition of the job."""

@@ -15,6 +15,7 @@ import kopf
 from autosearch.kubernetes.cache import Cache, Json
 from autosearch.kubernetes.credentials import Credentials
 from autosearch.kubernetes.resources import JOBS, MANAGED_SELECTOR, PODS, TRIALS, Resource
+from autosearch.kubernetes.view import is_same_run
 
 Seen = Callable[[Resource, Json], None]
 _RESOURCES = (JOBS, TRIALS, PODS)
@@ -73,10 +74,14 @@ class EventSource:
         if kind == "DELETED":
             job_uid = self._cache.remove(resource, uid, body)
         else:
-            ended = resource is PODS and self._has_just_ended(uid, body)
+            before = self._cache.pod(uid) if resource is PODS else None
             job_uid = self._cache.apply(resource, body)
-            if ended and job_uid is not None:
-                self._ended(job_uid)
+            if job_uid is not None and before is not None:
+                if _has_ended(body) and not _has_ended(before):
+                    self._ended(job_uid)
+                elif is_same_run(before, body):
+                    # A node was chosen, an address given: nothing that a plan reads.
+                    return
         if job_uid is not None:
             self._wanted(job_uid)
 
@@ -95,11 +100,9 @@ class EventSource:
         """Note the end: after an error in one watch, kopf may wait for the other ones for ever."""
         self.over.set()
 
-    def _has_just_ended(self, uid: str, body: Json) -> bool:
-        if body.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
-            return False
-        known = self._cache.pod(uid)
-        return known is not None and known.get("status", {}).get("phase") not in ("Succeeded", "Failed")
+
+def _has_ended(pod: Json) -> bool:
+    return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
 
 
 def _handler(take: Callable[[Resource, str | None, Json], None], resource: Resource) -> Any:

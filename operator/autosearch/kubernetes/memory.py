@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from autosearch.api.errors import InvalidInputError, Problem
 from autosearch.api.job import AutoSearchJob
 from autosearch.api.loading import parse_job
-from autosearch.api.trial import Trial, TrialStatus
+from autosearch.api.trial import Trial
 from autosearch.engine.memo import Memo
 from autosearch.engine.snapshot import Answer, Blocked, Note, Run
 from autosearch.kubernetes.cache import Json
@@ -28,6 +28,7 @@ class JobMemory:
         answer: the algorithm's newest answer.
         proven: the API server took a pod of this job, or a dry run of one.
         blocked: why it did not take the last one.
+        trials_refused: that was a Trial object, and not a pod.
         retry_at: when the next try may be made, on the loop's clock.
         refusals: how many tries were refused in a row.
         notes: warnings about the job's volumes.
@@ -39,6 +40,7 @@ class JobMemory:
     answer: Answer | None = None
     proven: bool = False
     blocked: Blocked | None = None
+    trials_refused: bool = False
     retry_at: float = 0.0
     refusals: int = 0
     notes: tuple[Note, ...] = ()
@@ -46,7 +48,8 @@ class JobMemory:
     kept_house_at: float = 0.0
     runs: dict[str, tuple[int, str, Run]] = field(default_factory=dict)
     _parsed: tuple[str, AutoSearchJob | None, tuple[Problem, ...]] | None = None
-    _records: dict[str, tuple[TrialStatus, TrialRecord]] = field(default_factory=dict)
+    _recorded: list[Trial] = field(default_factory=list)
+    _records: list[TrialRecord] = field(default_factory=list)
 
     def parsed(self, body: Json) -> tuple[AutoSearchJob | None, tuple[Problem, ...]]:
         """Read the job, once for each version of it; gives None and the problems where it cannot be read."""
@@ -55,16 +58,18 @@ class JobMemory:
             self._parsed = (version, *_parsed(body))
         return self._parsed[1], self._parsed[2]
 
+    def attempt_ended(self) -> None:
+        """Let the next try be made at once: what a pod held, a place within a quota, may be free now."""
+        self.retry_at, self.refusals = 0.0, 0
+
     def records(self, job: AutoSearchJob, trials: dict[str, Trial]) -> list[TrialRecord]:
         """Give the algorithms' view of the trials; what did not change is not made anew."""
-        metric, known = job.spec.objective.metric, self._records
-        for name in known.keys() - trials.keys():
-            del known[name]
-        for name, trial in trials.items():
-            kept = known.get(name)
-            if kept is None or kept[0] is not trial.status:
-                known[name] = trial.status, record_of(trial, metric)
-        return [known[name][1] for name in trials]
+        metric, now = job.spec.objective.metric, list(trials.values())
+        known = zip(now, self._recorded, self._records, strict=False)
+        records = [record if trial is old else record_of(trial, metric) for trial, old, record in known]
+        records += [record_of(trial, metric) for trial in now[len(records) :]]
+        self._recorded, self._records = now, records
+        return records
 
 
 def _parsed(body: Json) -> tuple[AutoSearchJob | None, tuple[Problem, ...]]:

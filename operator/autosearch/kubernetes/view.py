@@ -109,7 +109,7 @@ def _run(
     labels, uid = pod["metadata"]["labels"], pod["metadata"]["uid"]
     trial = trials.get(labels.get(TRIAL_LABEL, ""))
     owned = trial is not None and owner_uid(pod, "Trial") == trial.metadata.uid
-    if gone and (trial is None or not owned or not _is_open(trial, labels[ATTEMPT_LABEL])):
+    if gone and (trial is None or not owned or not _is_open(trial, labels.get(ATTEMPT_LABEL, ""))):
         return None
     run = _remembered(pod, memory, heard.hints.get(uid, ""), now)
     run = _departed(run, now) if gone else run
@@ -153,6 +153,12 @@ def _with_report(run: Run, sent: tuple[Report, datetime] | None) -> Run:
     if sent is None or run.report is not None:
         return run
     return replace(run, report=sent[0], reported=sent[1])
+
+
+def is_same_run(before: Json, after: Json) -> bool:
+    """Say whether a change of a pod changes nothing of the run that it is."""
+    now = utc_now()
+    return ATTEMPT_LABEL in after["metadata"].get("labels", {}) and run_of(before, now=now) == run_of(after, now=now)
 
 
 def utc_now() -> datetime:

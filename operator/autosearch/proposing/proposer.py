@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from multiprocessing import Pipe
@@ -21,10 +22,12 @@ from pickle import UnpicklingError
 import autosearch
 from autosearch.engine.snapshot import Answer, Question
 from autosearch.search.records import Proposals, Search, TrialRecord
+from autosearch.search.worker import FORGOTTEN, Changes, Key, key_of
 
 TIME_LIMIT = 60.0
 _TRIES = 2
 _LAST_WORDS = 1.0
+_REMEMBERED = 32
 _PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -36,7 +39,7 @@ serve(Connection(int(sys.argv[2])))
 """
 
 _values = attrgetter(*(field.name for field in fields(TrialRecord)))
-# All records travel with every question; a dataclass's own way to be pickled takes three times as long.
+# A dataclass's own way to be pickled takes three times as long.
 ForkingPickler.register(TrialRecord, lambda record: (TrialRecord, _values(record)))
 
 
@@ -67,6 +70,7 @@ class Proposer:
         self._connection: Connection | None = None
         self._sending: threading.Thread | None = None
         self._task: _Task | None = None
+        self._sent: OrderedDict[Key, Sequence[TrialRecord]] = OrderedDict()
 
     @property
     def asked(self) -> Question | None:
@@ -120,8 +124,13 @@ class Proposer:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        self._sent.clear()
 
-    def _read(self, task: _Task, received: object) -> Answer:
+    def _read(self, task: _Task, received: object) -> Answer | None:
+        if received is FORGOTTEN:
+            self._sent.clear()
+            self._send(task)
+            return None
         self._task = None
         if isinstance(received, Proposals):
             return Answer(task.question, received)
@@ -137,11 +146,28 @@ class Proposer:
 
     def _begin(self, task: _Task) -> None:
         self._task = task
+        self._send(task)
+
+    def _send(self, task: _Task) -> None:
         connection = self._connection or self._start()
         # A worker that still starts, or hangs, reads nothing: the runner must not wait for it.
-        request = (task.search, task.trials, task.question.slots)
+        request = (task.search, self._changes(task), task.question.slots)
         self._sending = threading.Thread(target=_send, args=(connection, request), daemon=True)
         self._sending.start()
+
+    def _changes(self, task: _Task) -> Changes:
+        """Give what the worker does not know from the job's last question; two thousand records take milliseconds."""
+        key, trials = key_of(task.search), task.trials
+        before = self._sent.get(key, ())
+        if len(trials) < len(before):
+            before = ()
+        changed = [(i, new) for i, (old, new) in enumerate(zip(before, trials, strict=False)) if old is not new]
+        changed += enumerate(trials[len(before) :], len(before))
+        self._sent[key] = trials
+        self._sent.move_to_end(key)
+        while len(self._sent) > _REMEMBERED:
+            self._sent.popitem(last=False)
+        return Changes(len(before), changed)
 
     def _start(self) -> Connection:
         self._connection, theirs = Pipe()

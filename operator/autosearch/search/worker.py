@@ -6,49 +6,84 @@ Owns: the loop and the algorithms' memos. The shell owns the process and its tim
 import os
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
 from autosearch.search.records import Algorithm, Proposals, Search, TrialRecord
 from autosearch.search.registry import algorithm_of
 
-Request = tuple[Search, Sequence[TrialRecord], int]
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The trials of a question, as what has changed since the same job's last one.
+
+    Attributes:
+        after: how many records that one had; 0: all are here.
+        changed: position and record of each that is new or another one.
+    """
+
+    after: int
+    changed: Sequence[tuple[int, TrialRecord]]
+
+
+Request = tuple[Search, Changes, int]
+Key = tuple[str, int, str]
+FORGOTTEN = None
+"""The answer to changes of what the worker does not hold: the whole is to be sent."""
 # One question at a time, on shared cores: threads inside an answer only get into each other's way.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # A memo of two thousand trials takes a few MB, and costs a moment to make anew.
 _MEMOS = 32
 
 
-def serve(connection: "Connection[Proposals | str, Request]") -> None:
+@dataclass(slots=True)
+class _Kept:
+    """What is kept of one job: the algorithm with its memo, and the records of the last question."""
+
+    algorithm: Algorithm
+    records: list[TrialRecord] = field(default_factory=list)
+
+
+def key_of(search: Search) -> Key:
+    """Give what tells one job's questions from another's."""
+    return search.job_name, search.seed, search.algorithm
+
+
+def serve(connection: "Connection[Proposals | str | None, Request]") -> None:
     """Answer until the other end is closed; an algorithm's error is answered as its text.
 
     The process must be a new one (`spawn`), not a copy of one that has loaded numpy, which counts its threads once.
     """
     for name in _THREADS:
         os.environ[name] = "1"
-    memos: OrderedDict[tuple[str, int, str], Algorithm] = OrderedDict()
+    kept: OrderedDict[Key, _Kept] = OrderedDict()
     while True:
         try:
-            search, trials, slots = connection.recv()
-            connection.send(_answer(memos, search, trials, slots))
+            search, changes, slots = connection.recv()
+            connection.send(_answer(kept, search, changes, slots))
         except (EOFError, OSError):
             return
 
 
-def _answer(
-    memos: OrderedDict[tuple[str, int, str], Algorithm], search: Search, trials: Sequence[TrialRecord], slots: int
-) -> Proposals | str:
+def _answer(kept: OrderedDict[Key, _Kept], search: Search, changes: Changes, slots: int) -> Proposals | str | None:
     try:
-        return _algorithm(memos, search).propose(search, trials, slots)
+        job = _of(kept, search)
+        if len(job.records) < changes.after:
+            return FORGOTTEN
+        del job.records[changes.after :]
+        for position, record in changes.changed:
+            job.records[position : position + 1] = [record]
+        return job.algorithm.propose(search, tuple(job.records), slots)
     except Exception as error:  # whatever a library raises must reach the job's condition
         return f"{search.algorithm}: {type(error).__name__}: {error}"
 
 
-def _algorithm(memos: OrderedDict[tuple[str, int, str], Algorithm], search: Search) -> Algorithm:
-    """Give the job's own instance, with its memo; the one that was not used for longest is forgotten."""
-    key = (search.job_name, search.seed, search.algorithm)
-    if key not in memos:
-        memos[key] = algorithm_of(search.algorithm)
-    memos.move_to_end(key)
-    while len(memos) > _MEMOS:
-        memos.popitem(last=False)
-    return memos[key]
+def _of(kept: OrderedDict[Key, _Kept], search: Search) -> _Kept:
+    """Give what is kept of a job; the one that was not asked for longest is forgotten."""
+    key = key_of(search)
+    if key not in kept:
+        kept[key] = _Kept(algorithm_of(search.algorithm))
+    kept.move_to_end(key)
+    while len(kept) > _MEMOS:
+        kept.popitem(last=False)
+    return kept[key]
