@@ -7,12 +7,18 @@ set -eu
 uv=$1
 shift
 
+lock_file() {
+    file=$1
+    shift
+    "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+        --custom-compile-command "make lock" --output-file "$file" "$@"
+    echo "$file"
+}
+
 lock() {
     list=$1
     shift
-    "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-        --custom-compile-command "make lock" --output-file "requirements/$list.txt" "$@"
-    echo "requirements/$list.txt"
+    lock_file "requirements/$list.txt" "$@"
 }
 
 lock dev pyproject.toml --all-extras --group dev "$@"
@@ -21,3 +27,6 @@ lock runtime pyproject.toml --constraints requirements/dev.txt
 lock build --group build --constraints requirements/dev.txt
 lock operator requirements/operator.in --constraints requirements/dev.txt
 lock tools --group tools "$@"
+lock tensorflow --group tensorflow "$@"
+lock paddle --group paddle "$@"
+lock_file tools/cluster/images/sklearn.txt tools/cluster/images/sklearn.in "$@"

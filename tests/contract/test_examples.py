@@ -17,11 +17,12 @@ VENDOR_TRIALS = {"random": 10, "tpe": 10, "pbt": 80, "cmaes": 80, "particle": 80
 SMALL = {
     "sklearn-digits": {"maxTrials": 4, "algorithm": {"tpe": {"startupTrials": 2}}},
     "xgboost-breast-cancer": {"maxTrials": 3},
+    "lightgbm-breast-cancer": {"maxTrials": 3},
     "any-language": {"maxTrials": 4},
     "early-stopping": {"maxTrials": 8},
     "pbt-digits": {"algorithm": {"pbt": {"population": 4, "rounds": 4, "quantile": 0.5, "perturbInterval": 2}}},
 }
-DATA = {"xgboost-breast-cancer": "breast-cancer", "any-language": "diabetes"}
+DATA = {"xgboost-breast-cancer": "breast-cancer", "lightgbm-breast-cancer": "breast-cancer", "any-language": "diabetes"}
 
 
 def call(*words):
@@ -134,6 +135,10 @@ def test_vendor_yaml_runs_unchanged(name, search, tmp_path):
     [
         ("sklearn-digits/train.py", "sklearn-digits/job.yaml"),
         ("xgboost-breast-cancer/train.py", "xgboost-breast-cancer/job.yaml"),
+        ("lightgbm-breast-cancer/train.py", "lightgbm-breast-cancer/job.yaml"),
+        ("pytorch-digits/train.py", "pytorch-digits/job.yaml"),
+        ("tensorflow-digits/train.py", "tensorflow-digits/job.yaml"),
+        ("paddle-digits/train.py", "paddle-digits/job.yaml"),
         ("pbt-digits/train.py", "pbt-digits/job.yaml"),
         ("early-stopping/train.py", "early-stopping/job.yaml"),
         ("vendor-yaml/train.py", "vendor-yaml/random.yml"),

@@ -10,6 +10,7 @@ import pytest
 
 SCRIPT = Path(__file__).parents[2] / "tools" / "kubernetes" / "build.sh"
 PROGRAMS = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kwok"]
+NODE_PROGRAMS = ["kubelet", "kube-proxy", "coredns", "pause", "containerd", "ctr", "containerd-shim-runc-v2", "cni"]
 GO = """#!/bin/bash
 case "$1 $2" in
 "env GOVERSION") echo go1.99.0 ;;
@@ -57,6 +58,43 @@ def test_builds_once(environment):
     assert (second.stdout, second.stderr) == (first.stdout, "")
     assert builds(environment) == 2
     assert [path.name for path in folder.parents[1].iterdir() if path.name.startswith(".building")] == []
+
+
+def test_a_node_comes_after_the_control_plane(environment):
+    """With --node the folder holds the control plane, which is built first and once, and what a node runs."""
+    control = build(environment)
+    first, second = build(environment, "--node"), build(environment, "--node")
+
+    folder = Path(first.stdout.removesuffix("\n"))
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*PROGRAMS, *NODE_PROGRAMS])
+    assert sorted(path.name for path in (folder / "cni").iterdir()) == ["host-local", "ptp"]
+    assert (folder / "kube-apiserver").resolve().parent == Path(control.stdout.strip()).resolve()
+    assert (second.stdout, second.stderr) == (first.stdout, "")
+    assert builds(environment) == 10
+
+
+def test_the_control_plane_is_there_while_the_node_is_built(environment):
+    """Who needs the control plane alone does not wait for the end of a build that goes on with the node."""
+    longer = subprocess.Popen([str(SCRIPT), "--node"], env={**environment, "GO_SLEEPS": "3"}, stderr=subprocess.PIPE)
+    while builds(environment) == 0:
+        time.sleep(0.02)
+
+    shorter = build(environment)
+    going_on = longer.poll() is None
+    longer.send_signal(signal.SIGTERM)
+    longer.communicate(timeout=30)
+
+    assert shorter.returncode == 0
+    assert going_on
+    assert (build(environment, "--cached").returncode, build(environment, "--node", "--cached").returncode) == (0, 3)
+
+
+def test_unknown_arguments_are_refused(environment):
+    """A misspelt mode builds nothing."""
+    found = build(environment, "--nodes")
+
+    assert (found.returncode, builds(environment)) == (2, 0)
+    assert "found the argument --nodes: write --node" in found.stderr
 
 
 def test_two_at_once_build_once(environment):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("run", "validate", "convert", "lint", "results", "report")
+COMMANDS = ("run", "validate", "convert", "lint", "results", "report", "push", "pull")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 RUNTIME = PYPROJECT["project"]["dependencies"]
 GROUPS = PYPROJECT["dependency-groups"]
@@ -20,6 +20,8 @@ LISTS = {
     "demo": [*RUNTIME, *GROUPS["examples"], *GROUPS["build"]],
     "dev": [*RUNTIME, *(entry for entry in GROUPS["dev"] if isinstance(entry, str))],
     "tools": GROUPS["tools"],
+    "tensorflow": GROUPS["tensorflow"],
+    "paddle": GROUPS["paddle"],
 }
 
 
