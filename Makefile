@@ -72,6 +72,22 @@ test: $(DEV)  ## all tests, with the coverage gate (TESTS=tests/unit: some, with
 kubernetes-tools: $(UV)  ## etcd, kube-apiserver and the rest for tests/cluster, built once; prints their folder
 	@PYTHON="$(PYTHON)" tools/kubernetes/build.sh
 
+.PHONY: cluster-up cluster-down
+cluster-up: $(UV)  ## a real one-node Kubernetes on this machine, in namespaces of its own
+	@tools/cluster/cluster up
+
+cluster-down:  ## end it; nothing is left of it
+	@tools/cluster/cluster down
+
+.PHONY: e2e
+e2e: $(DEV)  ## tests on a real node; KUBECONFIG=... runs them on a cluster of yours
+	@if [ -n "$${KUBECONFIG:-}" ]; then exec $(BIN)/python -m pytest tests/e2e; fi
+	$(BIN)/python -m pytest tests/e2e/test_node.py
+	trap 'tools/cluster/cluster down' EXIT
+	tools/cluster/cluster up
+	for image in python sklearn operator; do tools/cluster/cluster load-image "$$(tools/cluster/image $$image)"; done
+	tools/cluster/cluster exec "$(abspath $(BIN))/python" -m pytest tests/e2e --ignore=tests/e2e/test_node.py
+
 .PHONY: lint
 lint: $(DEV)  ## style, layers
 	@$(BIN)/ruff check $(CODE)

@@ -2,22 +2,26 @@
 
 import asyncio
 import logging
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from types import SimpleNamespace
 
 import pytest
 from tests.unit.kubernetes_samples import JOB_UID, NOW, job_body
 
-from autosearch.api.errors import AutoSearchError
+from autosearch.api.errors import AutoSearchError, Problem
 from autosearch.engine.snapshot import Answer, Question
 from autosearch.kubernetes.cache import Cache
 from autosearch.kubernetes.client import ApiError
 from autosearch.kubernetes.controller import RESYNC, Controller
+from autosearch.kubernetes.invalid import refusal_of
 from autosearch.kubernetes.lease import NotLeadingError
 from autosearch.kubernetes.metrics import Metrics
 from autosearch.kubernetes.resources import JOBS
 from autosearch.kubernetes.view import Heard
 from autosearch.kubernetes.work_queue import WorkQueue
+from autosearch.kubernetes.writes import changed_fields
 
 QUESTION = Question(1, 0, 0, 6)
 
@@ -197,14 +201,15 @@ def test_a_bug_of_ours_does_not_end_the_worker(monkeypatch, caplog):
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_replica_that_leads_no_longer_does_nothing(monkeypatch, caplog):
-    """A write that was refused by the lease is no failure: the next leader makes its own plan."""
+def test_a_write_without_the_lease_is_tried_again(monkeypatch, caplog):
+    """That the lease has run out is no failure, and what was not done is not forgotten: a late renewal may succeed."""
     world = World(monkeypatch, NotLeadingError("not leading"))
     world.cache.apply(JOBS, job_body())
     world.work(JOB_UID)
 
-    assert world.queue.delays == []
+    assert world.queue.delays == [(JOB_UID, 1.0)]
     assert caplog.records == []
+    assert world.failures("NotLeading") is None
 
 
 def test_a_job_that_cannot_be_read_says_so(monkeypatch):
@@ -224,8 +229,24 @@ def test_a_job_that_cannot_be_read_says_so(monkeypatch):
     assert world.controller.job(JOB_UID) is None
 
 
+def test_a_status_that_cannot_be_read_is_not_written_for_ever():
+    """Of a status from an older schema what can be read is kept, so that a refusal which is told is not told again."""
+    told = {"best": "an older form", "state": "Pending"}
+    body = job_body(status=told)
+    problems = (Problem("spec.objective.direction", "'Sideways'", "write Maximize or Minimize"),)
+    metadata, old, new = refusal_of(body, problems, NOW)
+    again = job_body(2, status={**told, **changed_fields(old, new)})
+    _, old, new = refusal_of(again, problems, NOW + timedelta(seconds=5))
+
+    assert (metadata.name, new.state) == ("demo", "Failed")
+    assert changed_fields(old, new) == {}
+
+
 def test_an_answer_brings_a_pass(monkeypatch, caplog):
-    """The job's memory has the algorithm's answer, its time is counted, and an error is in the log."""
+    """The job's memory has the algorithm's answer, its time is counted; an error is in the log, and when it came.
+
+    Without that time the question would never be asked again.
+    """
     world = World(monkeypatch)
     world.cache.apply(JOBS, job_body())
     world.work(JOB_UID)
@@ -233,7 +254,7 @@ def test_an_answer_brings_a_pass(monkeypatch, caplog):
     world.controller.answered(JOB_UID, answer, 0.5)
 
     assert len(world.queue) == 1
-    assert world.passed[0][1].answer is answer
+    assert world.passed[0][1].answer == replace(answer, failed_at=NOW)
     assert world.metrics.registry.get_sample_value("autosearch_proposal_seconds_sum", {"algorithm": "random"}) == 0.5
     assert "longer than 60 s" in caplog.text
 

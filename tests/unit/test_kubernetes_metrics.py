@@ -91,6 +91,7 @@ def test_everything_else_that_is_told_is_counted():
     metrics.proposed("tpe", 0.1)
     metrics.passed(0.1)
     metrics.pass_failed("Conflict")
+    metrics.pass_failed("[denied by owners] trial demo-01234567-0-4 has no owner")
     metrics.trial_finished("Succeeded")
     metrics.lag(4.0)
     metrics.loop_lag(0.5)
@@ -101,6 +102,7 @@ def test_everything_else_that_is_told_is_counted():
     assert value(metrics, "autosearch_proposal_seconds_count", algorithm="tpe") == 1
     assert value(metrics, "autosearch_pass_seconds_count") == 1
     assert value(metrics, "autosearch_pass_failures_total", reason="Conflict") == 1
+    assert value(metrics, "autosearch_pass_failures_total", reason="Other") == 1, "no sentence becomes a label"
     assert value(metrics, "autosearch_trials_finished_total", state="Succeeded") == 1
     assert value(metrics, "autosearch_watch_lag_seconds") == 4.0
     assert value(metrics, "autosearch_loop_lag_seconds") == 0.5

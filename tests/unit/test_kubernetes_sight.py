@@ -62,6 +62,12 @@ def test_nothing_is_awaited_of_what_is_gone():
     assert echoes.age() == 0
 
 
+@pytest.fixture(autouse=True)
+def quick_events(monkeypatch):
+    """Events come soon here."""
+    monkeypatch.setattr("autosearch.kubernetes.sight._EVENTS_LATE", 0.02)
+
+
 class Lists:
     """A client that lists metadata; may fail first."""
 
@@ -110,6 +116,19 @@ def test_a_ghost_is_forgotten_and_its_job_looks_again():
     assert world.cache.pod("pod-1") is None
     assert len(list(world.cache.pods("team", "demo"))) == 1
     assert world.echoes.age() == 0
+
+
+def test_what_goes_while_it_is_listed_is_told_by_its_event():
+    """A pod that is not listed, and whose event is on its way, keeps the last state that the event brings."""
+    world = World(listed={PODS: []})
+    last = pod_body(7, phase="Succeeded")
+
+    async def run():
+        asyncio.get_running_loop().call_later(0.005, world.cache.remove, PODS, "pod-1", last)
+        return await world.sweep.sweep(PODS)
+
+    assert asyncio.run(run()) == 0
+    assert [pod["status"]["phase"] for pod in world.cache.pods("team", "demo")] == ["Succeeded"]
 
 
 @pytest.mark.parametrize("resource", [JOBS, TRIALS, PODS])

@@ -130,11 +130,13 @@ def test_a_conflict_is_told_and_the_cache_is_up_to_date():
 def test_what_is_gone_is_forgotten(get):
     """A status of an object that is gone, or has a successor of its name, is not written, and it is forgotten."""
     world = World(patch=GONE, get=get)
+    world.echoes.wrote(trial_body(1))
     with pytest.raises(ApiError, match="gone"):
         world.write_status(value=0.5)
 
     assert world.cache.trials(JOB_UID) == {}
     assert world.cache.is_departed(TRIAL_UID)
+    assert TRIAL_UID not in world.awaited(), "its echo may have gone with it, and the sweep would not find it missing"
 
 
 def test_other_errors_change_nothing():
@@ -169,11 +171,34 @@ def test_a_pod_that_went_at_once_is_gone_from_the_cache():
 
 @pytest.mark.parametrize("error", [GONE, CONFLICT])
 def test_deleting_what_is_gone_is_success(error):
-    """A deletion that comes too late has what it wanted."""
+    """A deletion that comes too late has what it wanted; the pod's last state is waited for, and with it its result."""
     world = World(delete=error, get=GONE)
     world.delete_pod()
 
-    assert world.cache.pod("pod-1") is None
+    assert world.cache.pod("pod-1") is not None
+    assert world.awaited() == {"pod-1"}
+    last = pod_body(7, phase="Succeeded")
+    world.echoes.seen(last)
+    world.cache.remove(PODS, "pod-1", last)
+    assert [pod["status"]["phase"] for pod in world.cache.pods("team", "demo")] == ["Succeeded"]
+    assert world.awaited() == set()
+
+
+def test_deleting_what_was_told_to_be_gone_expects_nothing():
+    """Where the watch was faster than the refusal there will be no more news, and none is waited for."""
+    world = World(delete=GONE, get=GONE)
+    world.cache.remove(PODS, "pod-1")
+    world.delete_pod()
+
+    assert world.awaited() == set()
+
+
+def test_a_job_that_is_gone_already_is_forgotten():
+    """Of a job nothing is needed after its end: it leaves the cache at once."""
+    world = World(delete=GONE, get=GONE)
+    asyncio.run(world.writes.delete(JOBS, "demo", "team", JOB_UID))
+
+    assert world.cache.job(JOB_UID) is None
 
 
 def test_an_answer_older_than_the_watch_is_not_awaited():
