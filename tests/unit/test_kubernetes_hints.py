@@ -1,7 +1,9 @@
 """Why pods wait, by their events: who is asked about, and when."""
 
 import asyncio
+from datetime import timedelta
 
+import pytest
 from tests.unit.kubernetes_samples import JOB_UID, NOW, job_body, pod_body
 
 from autosearch.kubernetes.cache import Cache
@@ -72,12 +74,27 @@ def test_events_that_cannot_be_read_end_nothing():
 
 
 def test_pods_that_run_are_not_asked_about():
-    """A pod that has started, or has no node yet, tells itself what there is to know."""
+    """A pod that has started tells itself what there is to know."""
     world = World()
     world.cache.apply(PODS, pod_body(9, uid="pod-0"))
-    unbound = pod_body(uid="pod-1", phase="Pending")
-    del unbound["spec"]["nodeName"]
-    world.cache.apply(PODS, unbound)
     world.look()
 
     assert world.client.asked == []
+
+
+@pytest.mark.parametrize(("scheduled", "seconds", "word"), [("", 31, "NotScheduled"), ("", 29, ""), ("False", 31, "")])
+def test_a_pod_that_no_scheduler_looks_at_says_so(scheduled, seconds, word):
+    """A `schedulerName` that nobody answers to leaves neither condition nor event: after a while that is the reason."""
+    world = World(count=0)
+    pod = pod_body(uid="pod-1", phase="Pending")
+    del pod["spec"]["nodeName"]
+    pod["metadata"]["creationTimestamp"] = (NOW - timedelta(seconds=seconds)).isoformat()
+    if scheduled:
+        told = {"type": "PodScheduled", "status": scheduled, "reason": "Unschedulable", "message": "no node"}
+        pod["status"]["conditions"] = [told]
+    world.cache.apply(PODS, pod)
+    world.look()
+
+    assert world.client.asked == []
+    assert world.heard.hints.get("pod-1", "").partition(":")[0] == word
+    assert world.wanted == ([JOB_UID] if word else [])

@@ -104,7 +104,7 @@ def test_the_first_replica_creates_the_lease(world):
 def test_before_it_leads_a_replica_may_not_write(world):
     """Without the lease each write is refused before it is sent."""
     elector = world.elector()
-    assert not elector.is_valid()
+    assert not elector.is_valid() and not elector.standing_by
     with pytest.raises(NotLeadingError, match="does not hold the lease"):
         elector.check()
 
@@ -119,13 +119,13 @@ def test_somebody_elses_lease_is_waited_for(world):
         await some_tries()
         world.now += 14.9
         await some_tries()
-        early = elector.is_valid()
+        early = elector.is_valid(), elector.standing_by
         world.now += 0.2
         await asyncio.wait_for(elector.leading.wait(), 5)
         task.cancel()
-        return early
+        return early, elector.standing_by
 
-    assert asyncio.run(run()) is False
+    assert asyncio.run(run()) == ((False, True), False)
     assert world.server.holder == "me"
     assert world.server.lease["spec"]["leaseTransitions"] == 1
 

@@ -19,7 +19,7 @@ from autosearch.engine.snapshot import Report
 from autosearch.kubernetes.cache import Cache
 from autosearch.kubernetes.memory import JobMemory
 from autosearch.kubernetes.resources import JOBS, PODS, TRIALS
-from autosearch.kubernetes.view import Heard, pods_of
+from autosearch.kubernetes.view import Heard, is_same_run, pods_of
 
 REPORT = Report(0.9, {"acc": 0.9})
 
@@ -181,3 +181,20 @@ def test_the_owner_is_read_by_uid():
     """The samples agree with each other: otherwise the tests above would prove nothing."""
     assert trial_body()["metadata"]["ownerReferences"][0]["uid"] == JOB_UID
     assert pod_body()["metadata"]["ownerReferences"][0]["uid"] == TRIAL_UID
+
+
+def test_what_changes_nothing_of_a_run_is_told_apart():
+    """An address that is given wakes nobody; an end does, and so does what may set a time at which a run is lost."""
+    pod, addressed, ended = pod_body(), pod_body(2), pod_body(3, phase="Failed")
+    addressed["status"]["podIP"] = "10.0.0.7"
+    terminating, tainted = pod_body(4), pod_body(5)
+    for body in (terminating, tainted):
+        body["metadata"]["deletionTimestamp"] = "2026-01-31T12:40:00Z"
+    tainted["status"]["conditions"] = [
+        {"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager"}
+    ]
+    stranger = pod_body(2)
+    del stranger["metadata"]["labels"]["autosearch.dev/attempt"]
+
+    assert is_same_run(pod, addressed)
+    assert not any(is_same_run(*pair) for pair in ((pod, ended), (terminating, tainted), (stranger, stranger)))

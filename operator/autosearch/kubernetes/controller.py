@@ -5,6 +5,7 @@ about trials.
 """
 
 import logging
+from dataclasses import replace
 from time import monotonic
 
 from autosearch.api.errors import Problem
@@ -23,7 +24,7 @@ from autosearch.kubernetes.work_queue import WorkQueue
 _log = logging.getLogger("autosearch.controller")
 RESYNC = 300.0
 """Seconds after which a job is looked at again though nothing was heard of it."""
-_UNREADABLE = 30.0
+_LEASE_AGAIN = 1.0
 
 
 class Controller:
@@ -52,6 +53,8 @@ class Controller:
         """Take an algorithm's answer."""
         if uid not in self._memories:
             return
+        if answer.error:
+            answer = replace(answer, failed_at=self._around.now())
         self._memories[uid].answer = answer
         job = self.job(uid)
         if job is not None:
@@ -71,7 +74,8 @@ class Controller:
         try:
             await self._pass(uid)
         except NotLeadingError:
-            return
+            # A renewal that was late may still succeed: then nobody else would ask for what was not done.
+            self._queue.add_after(uid, _LEASE_AGAIN)
         except ApiError as error:
             self._failed(uid, error)
         except Exception:

@@ -31,8 +31,12 @@ class HealthServer:
         self._runner: web.AppRunner | None = None
         self.ready = False
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen; gives the port. Raises `OSError` if the address is in use."""
+    async def start(self, host: str | None, port: int) -> int:
+        """Listen; gives the port. Raises `OSError` if the address is in use.
+
+        Args:
+            host: None: all addresses, IPv6 ones too, by which the kubelet asks on some clusters.
+        """
         app = web.Application()
         app.add_routes(
             [web.get("/healthz", self._healthz), web.get("/readyz", self._readyz), web.get("/metrics", self._show)]

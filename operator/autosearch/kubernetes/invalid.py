@@ -18,8 +18,17 @@ from autosearch.kubernetes.cache import Json
 def refusal_of(body: Json, problems: Sequence[Problem], now: datetime) -> tuple[ObjectMeta, JobStatus, JobStatus]:
     """Give the job's metadata, its status and the one to write: Failed and Finished, with all problems."""
     metadata = ObjectMeta.from_dict(body["metadata"])
-    try:
-        old = JobStatus.from_dict(body.get("status") or {})
-    except ValidationError:
-        old = JobStatus()
+    old = _readable(body.get("status") or {})
     return metadata, old, refused_status(old, problems, now, metadata.generation)
+
+
+def _readable(status: Json) -> JobStatus:
+    """Give as much of a status as can be read: what is told already must not be written again and again."""
+    fields: Json = {}
+    for name, value in status.items():
+        try:
+            JobStatus.from_dict({name: value})
+        except ValidationError:
+            continue
+        fields[name] = value
+    return JobStatus.from_dict(fields)

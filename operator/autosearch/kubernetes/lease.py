@@ -43,7 +43,11 @@ class Timings:
 
 
 class Elector:
-    """Tries for ever to hold one lease."""
+    """Tries for ever to hold one lease.
+
+    Attributes:
+        standing_by: another replica held it at the last try.
+    """
 
     def __init__(
         self,
@@ -70,6 +74,7 @@ class Elector:
         self._valid_until = float("-inf")
         self._seen: tuple[str, float] | None = None
         self.leading = asyncio.Event()
+        self.standing_by = False
 
     def is_valid(self) -> bool:
         """Say whether this replica may act at this very moment."""
@@ -113,6 +118,7 @@ class Elector:
         except (ApiError, TimeoutError) as error:
             _log.warning("the lease could not be renewed: %s", error or "no answer in time")
             return False
+        self.standing_by = not held
         if held:
             self._valid_until = began + self._timings.deadline
         return held

@@ -3,6 +3,7 @@
 Owns: names, labels and buckets. Labels never carry a word that a user chose.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from prometheus_client.process_collector import ProcessCollector
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _SLOW = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _LONGEST_HANDOFF = 60.0
+_WORD = re.compile(r"[A-Z][A-Za-z]{1,39}|[0-9]{1,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +113,13 @@ class Metrics:
         self._passes.observe(seconds)
 
     def pass_failed(self, reason: str) -> None:
-        """Count a pass that failed."""
-        self._failures.labels(reason).inc()
+        """Count a pass that failed.
+
+        Args:
+            reason: Kubernetes' word; what is none, as the sentence that an admission webhook gives as its reason, is
+                counted as `Other`.
+        """
+        self._failures.labels(reason if _WORD.fullmatch(reason) else "Other").inc()
 
     def trial_finished(self, state: str) -> None:
         """Count a trial that got its final state."""

@@ -1,7 +1,7 @@
 """The operator's process: everything put together, and the order in which it starts and ends.
 
 Owns: the tasks and their lives. Any task that ends by itself ends the process: a clean start is cheaper than a clever
-repair. On SIGTERM what is being written is finished and the lease is given back.
+repair. On SIGTERM everything is broken off, as after a crash, and the lease is given back.
 """
 
 import asyncio
@@ -150,7 +150,7 @@ class Operator:
     async def _serve_reports(self, stack: AsyncExitStack, client: Client) -> ServingCertificate | None:
         """Serve reports, if there is a certificate.
 
-        Token reviews are no writes: a replica that does not lead takes reports too.
+        Token reviews are no writes, and need no lease.
         """
         if self._options.tls_directory is None:
             return None
@@ -159,7 +159,7 @@ class Operator:
             ApiReviewer(client),
             self._reports,
             self._reports,
-            ready=self._synced.is_set,
+            ready=self._takes_reports,
             observe=self._metrics.report,
         )
         await server.start(None, self._options.report_port, certificate.context)
@@ -167,9 +167,13 @@ class Operator:
         _log.info("reports are taken on port %d", server.port)
         return certificate
 
+    def _takes_reports(self) -> bool:
+        """A standby writes nothing of what is reported: a sidecar that is sent away tries the leader."""
+        return self._synced.is_set() and not self._elector.standing_by
+
     async def _serve_health(self, stack: AsyncExitStack) -> None:
         self._health = HealthServer(self._cache, self._queue, self._echoes, self._metrics)
-        port = await self._health.start("0.0.0.0", self._options.health_port)  # noqa: S104 - the kubelet asks
+        port = await self._health.start(None, self._options.health_port)
         stack.push_async_callback(self._health.close)
         _log.info("health and metrics are served on port %d", port)
 

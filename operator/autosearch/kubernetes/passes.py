@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 
 from autosearch.api.errors import Problem
 from autosearch.api.job import AutoSearchJob, JobStatus
-from autosearch.api.trial import TrialStatus
+from autosearch.api.trial import Trial, TrialStatus
 from autosearch.engine.actions import (
     Action,
     CreateTrial,
@@ -31,6 +31,7 @@ from autosearch.engine.housekeeping import housekeeping
 from autosearch.engine.plan import plan
 from autosearch.engine.snapshot import Snapshot
 from autosearch.engine.urgency import is_urgent
+from autosearch.engine.work import attempt_number
 from autosearch.kubernetes.memory import JobMemory
 from autosearch.kubernetes.pod import cleaner_pod, model_root
 from autosearch.kubernetes.pod_status import cleaner_of
@@ -109,11 +110,14 @@ class Pass:
         )
 
     async def _store_observations(self) -> None:
+        """Write the observations that are due, side by side: a slot that is free meanwhile waits for them."""
         self._trials = dict(self._around.cache.trials(self._uid))
-        for name in self._around.reports.due_trials(self._uid):
-            trial = self._trials[name]
-            await self._write_trial(name, self._around.reports.merged(trial))
-            self._around.reports.stored(trial)
+        due = self._around.reports.due_trials(self._uid)
+        await _all(self._store_those_of(self._trials[name]) for name in due)
+
+    async def _store_those_of(self, trial: Trial) -> None:
+        await self._write_trial(trial.name, self._around.reports.merged(trial))
+        self._around.reports.stored(trial)
 
     async def _carry_out(self, planned: Sequence[Action]) -> None:
         """Carry a plan out: results in their order, then the question, then all other records, then what takes effect.
@@ -159,6 +163,8 @@ class Pass:
         """Write a trial's status over the one that it was planned from."""
         trial = self._trials[name]
         await self._around.writes.status(TRIALS, trial.metadata, trial.status, status)
+        if attempt_number(status) > attempt_number(trial.status):
+            self._memory.attempt_ended()
         if status.completion_time is not None and trial.status.completion_time is None:
             self._around.metrics.trial_finished(status.state)
             self._around.reports.forget(trial)

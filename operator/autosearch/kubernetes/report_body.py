@@ -40,7 +40,7 @@ class PodIdentity:
         trial: name of the Trial object.
         attempt: attempt id, the second folder.
         metric: name of the objective.
-        alive: False once the pod has ended or is lost.
+        alive: False once the pod has ended.
     """
 
     namespace: str

@@ -97,7 +97,8 @@ class ReportServer:
         """Prepare to serve.
 
         Args:
-            ready: says whether the cache of pods is filled: before, nobody can be told from a stranger.
+            ready: says whether reports come to anything here: before the cache of pods is filled nobody can be told
+                from a stranger, and a standby writes nothing.
             observe: told kind of report ("progress", "final"; "" if it was not read), HTTP status and seconds.
         """
         self._limits = limits or Limits()
@@ -192,7 +193,7 @@ class ReportServer:
             raise Rejected(415, "Content-Encoding: reports are sent as they are, not compressed")
         self._check_size(request.content_length or 0)
         if not self._ready():
-            raise Rejected(503, "the operator has only just started: send it again", 2)
+            raise Rejected(503, "this operator is a standby, or has only just started: send it again", 2)
 
     def _check_size(self, size: int) -> None:
         if size > self._limits.body:

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from autosearch.api.job import AutoSearchJob
 from autosearch.api.meta import find_condition
 from autosearch.api.trial import Trial, TrialStatus
-from autosearch.engine.names import job_id
+from autosearch.engine.names import attempt_id, job_id
 from autosearch.engine.snapshot import Report
+from autosearch.engine.work import attempt_number
 from autosearch.kubernetes.cache import Cache, Json, owner_uid
 from autosearch.kubernetes.progress_store import ProgressStore, key
 from autosearch.kubernetes.report_body import PodIdentity
@@ -73,10 +74,14 @@ class Reports:
         )
 
     def progress(self, pod: PodIdentity, report: ProgressReport) -> StopAnswer:
-        """Take one step's metrics, and say what the plan has decided so far."""
+        """Take one step's metrics, and say what the plan has decided so far.
+
+        A pod whose attempt is over, such as one on a node that was lost, may still speak: its steps and checkpoints are
+        not those of the attempt that runs in its place.
+        """
         body = self._cache.pod(pod.uid)
         found = self._owner(body) if body is not None else None
-        if found is None:
+        if found is None or pod.attempt != attempt_id(found[1], attempt_number(found[1].status)):
             return StopAnswer()
         job, trial = found
         due = self._store.add(job, trial, report)

@@ -20,6 +20,7 @@ SWEEP_EVERY = 300.0
 _LOOK_EVERY, _SUSPICIOUS = 5.0, 10.0
 _POLL, _POLLS = 0.05, 40
 _RETRY = 0.5
+_EVENTS_LATE = 1.0
 _KINDS = (JOBS, TRIALS, PODS)
 
 
@@ -33,8 +34,16 @@ class Echoes:
     def wrote(self, body: Json) -> None:
         """Expect a written object; an older expectation of the same object keeps its time."""
         metadata = body["metadata"]
-        _, since = self._awaited.get(metadata["uid"], (0, self._clock()))
-        self._awaited[metadata["uid"]] = (int(metadata["resourceVersion"]), since)
+        self._expect(metadata["uid"], int(metadata["resourceVersion"]))
+
+    def expect_news(self, uid: str, version: int) -> None:
+        """Expect something newer than a version of an object that has gone by what the server says; -1: it is known."""
+        if version >= 0:
+            self._expect(uid, version + 1)
+
+    def _expect(self, uid: str, version: int) -> None:
+        _, since = self._awaited.get(uid, (0, self._clock()))
+        self._awaited[uid] = (version, since)
 
     def seen(self, body: Json) -> None:
         """Take what a watch has shown."""
@@ -116,6 +125,10 @@ class Sweep:
         known = self._cache.uids(resource)
         listed, _ = await self._list(resource)
         ghosts = known - listed.keys()
+        if ghosts:
+            # What has gone this very moment is told of by its event, with the last state, which may hold a result.
+            await asyncio.sleep(_EVENTS_LATE)
+            ghosts &= self._cache.uids(resource)
         for uid in ghosts:
             self._echoes.forget(uid)
             job_uid = self._cache.remove(resource, uid)

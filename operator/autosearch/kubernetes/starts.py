@@ -37,13 +37,17 @@ class Starts:
         self._uid = job.metadata.uid or ""
 
     async def prove(self, actions: Sequence[Action]) -> bool:
-        """Say whether the API server takes the job's pods; asked once, by a dry run of the first one.
+        """Say whether the API server takes what the job starts; its pods are proven by a dry run of the first one.
 
         Raises:
             ApiError: if it cannot be asked.
         """
         start = next((action for action in actions if isinstance(action, StartRun)), None)
-        if start is None or self._memory.proven:
+        if start is None:
+            return True
+        if self._memory.trials_refused and self._is_waiting():
+            return False
+        if self._memory.proven:
             return True
         if self._around.cache.trials(self._uid):
             # An operator before us has proven it.
@@ -87,11 +91,21 @@ class Starts:
 
     async def _create(self, chain: Sequence[CreateTrial | StartRun]) -> None:
         for action in chain:
-            if isinstance(action, CreateTrial):
-                body = _without_status(action.trial)
-                await self._around.writes.create(TRIALS, body, self._namespace, ("AutoSearchJob", self._uid))
-            else:
+            if isinstance(action, StartRun):
                 await self._start(action)
+            elif not await self._is_created(action.trial):
+                return
+
+    async def _is_created(self, trial: Trial) -> bool:
+        try:
+            body = _without_status(trial)
+            await self._around.writes.create(TRIALS, body, self._namespace, ("AutoSearchJob", self._uid))
+        except ApiError as error:
+            self._refuse(error, first=False)
+            self._memory.trials_refused = True
+            return False
+        self._memory.trials_refused = False
+        return True
 
     async def _start(self, action: StartRun) -> None:
         trial = self._around.cache.trials(self._uid).get(action.trial_name)
@@ -127,17 +141,18 @@ class Starts:
             self._wishes.within(0.0)
 
     def _refuse(self, error: ApiError, *, first: bool) -> None:
-        """Remember why a pod was not taken; raises the error where it says nothing about pods."""
+        """Remember why a trial or its pod was not taken; raises the error where it says nothing about these."""
         found = _foreign(error) or refused(error, first=first)
         if found is None:
             raise error
-        memory = self._memory
-        memory.refusals += 1
-        pause = min(_FIRST_RETRY * 2.0 ** (memory.refusals - 1), _LONGEST_RETRY)
-        memory.retry_at = self._around.clock() + pause
+        memory, clock = self._memory, self._around.clock()
+        if clock >= memory.retry_at:
+            # Once for each try, not for each of the pods that are refused side by side.
+            memory.refusals += 1
+            memory.retry_at = clock + min(_FIRST_RETRY * 2.0 ** (memory.refusals - 1), _LONGEST_RETRY)
         memory.blocked = Blocked("fatal" if found.final else "wait", found.reason, found.message)
-        # The next pass is what shows the reason; the one after the pause tries again.
-        self._wishes.within(0.0 if memory.refusals == 1 or found.final else pause)
+        # The next pass is what shows the reason, and waits for the time of the next try.
+        self._wishes.within(0.0)
 
     async def _notes(self) -> tuple[Note, ...]:
         """Look for a claim that only one node can hold, in the way of trials side by side."""

@@ -156,9 +156,11 @@ def _with_report(run: Run, sent: tuple[Report, datetime] | None) -> Run:
 
 
 def is_same_run(before: Json, after: Json) -> bool:
-    """Say whether a change of a pod changes nothing of the run that it is."""
+    """Say whether a change of a pod changes nothing of the run that it is, nor when that will be lost."""
     now = utc_now()
-    return ATTEMPT_LABEL in after["metadata"].get("labels", {}) and run_of(before, now=now) == run_of(after, now=now)
+    run = run_of(after, now=now)
+    known = ATTEMPT_LABEL in after["metadata"].get("labels", {})
+    return known and not run.stopping and run_of(before, now=now) == run
 
 
 def utc_now() -> datetime:

@@ -9,7 +9,7 @@ from autosearch.api.base import Model
 from autosearch.api.meta import ObjectMeta
 from autosearch.kubernetes.cache import Cache, Json, owner_uid
 from autosearch.kubernetes.client import ApiError, Client
-from autosearch.kubernetes.resources import Resource
+from autosearch.kubernetes.resources import PODS, Resource
 from autosearch.kubernetes.sight import Echoes
 
 CONFLICT, NOT_FOUND = 409, 404
@@ -66,16 +66,20 @@ class Writes:
         self._believe(resource, answer)
 
     async def refresh(self, resource: Resource, name: str, namespace: str, uid: str) -> None:
-        """Read an object anew; raises `ApiError`."""
+        """Read an object anew; raises `ApiError`.
+
+        A pod that is gone stays in the cache until its watch tells: its last state, which may hold a result, comes with
+        that event alone.
+        """
         try:
             body = await self._client.get(resource, name, namespace)
         except ApiError as error:
             if error.status != NOT_FOUND:
                 raise
-            self._cache.remove(resource, uid)
+            self._miss(resource, uid)
             return
         if body["metadata"]["uid"] != uid:
-            self._cache.remove(resource, uid)
+            self._miss(resource, uid)
         self._cache.apply(resource, body)
 
     async def delete(self, resource: Resource, name: str, namespace: str, uid: str) -> None:
@@ -90,8 +94,19 @@ class Writes:
         if answer.get("kind") == resource.kind and "resourceVersion" in answer["metadata"]:
             self._believe(resource, answer)
         else:
-            # Without a version it is gone: pods that never ran, or had ended.
-            self._cache.remove(resource, uid)
+            # Nothing is left of it that an event could tell.
+            self._forget(resource, uid)
+
+    def _miss(self, resource: Resource, uid: str) -> None:
+        if resource is PODS:
+            self._echoes.expect_news(uid, self._cache.version(uid))
+        else:
+            self._forget(resource, uid)
+
+    def _forget(self, resource: Resource, uid: str) -> None:
+        self._cache.remove(resource, uid)
+        # The sweep will not miss what the cache does not hold.
+        self._echoes.forget(uid)
 
     def _believe(self, resource: Resource, answer: Json) -> None:
         if self._cache.version(answer["metadata"]["uid"]) < int(answer["metadata"]["resourceVersion"]):
