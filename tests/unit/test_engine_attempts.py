@@ -9,7 +9,7 @@ from tests.unit.engine_cases import edit, fail_all, reason_of_trial, running
 
 from autosearch.api.meta import find_condition, is_true
 from autosearch.api.trial import Observation
-from autosearch.engine.actions import StartRun
+from autosearch.engine.actions import StartRun, StopRun, UpdateTrial
 from autosearch.engine.plan import plan
 from autosearch.engine.snapshot import Run
 
@@ -144,7 +144,7 @@ def test_a_timed_out_attempt_failed_by_itself():
 
 
 def test_a_run_that_hangs_after_its_report_is_ended():
-    """A minute after its report a run that is still alive is ended; its result counts."""
+    """A minute after its report a run that is still alive is ended, and before that its result is put on record."""
     world = running(parallelTrials=1)
     world.report(world.alive()[0], 0.7)
     world.tick(59)
@@ -152,12 +152,18 @@ def test_a_run_that_hangs_after_its_report_is_ended():
     assert not world.alive()[0].stopping
 
     world.tick(2)
+    name = "demo-01234567-0-0"
+    actions = plan(world.snapshot(), world.now).actions
+    kinds = [type(action) for action in actions if getattr(action, "trial_name", "") == name]
+    assert kinds == [UpdateTrial, StopRun]
+
     world.reconcile()
     assert world.alive()[0].stopping
+    assert world.trials[name].status.state == "Succeeded"
+    assert world.trials[name].status.conditions[-1].message.endswith("60 s after its report, and was ended")
+    assert not is_true(world.job.status.conditions, "Finished")
     world.end(world.alive()[0], 137)
     world.converge()
-
-    assert world.trials["demo-01234567-0-0"].status.state == "Succeeded"
 
 
 def test_a_hopeless_trial_is_asked_to_stop_and_then_stopped():

@@ -99,7 +99,7 @@ def test_running_out_of_memory_is_said_in_words():
 
 
 # What the engine and the local runner write, beside what the engine's own tables hold.
-WRITTEN = {"Reported", "ScriptFailed", "Diverged", "TimedOut", "HungAfterReport", "EarlyStopped", "SearchEnded"}
+WRITTEN = {"Reported", "ScriptFailed", "Diverged", "TimedOut", "EarlyStopped", "SearchEnded"}
 WRITTEN |= {"Suspended", "Interrupted", "Lost", "OOMKilled", "DirectoryExists", *BROKEN_REASONS}
 
 

@@ -11,7 +11,7 @@ from autosearch.engine.work import Work
 LIMIT = 3
 """Attempts in a row that may be doomed for one reason; then the trial has failed."""
 # Why the engine ends runs that may well have started; any other word is the reason of a doomed one.
-_OTHER_INTENTS = frozenset({"", "Suspended", "Lost", "SearchEnded", "TimedOut", "EarlyStopped", "HungAfterReport"})
+_OTHER_INTENTS = frozenset({"", "Suspended", "Lost", "SearchEnded", "TimedOut", "EarlyStopped"})
 
 
 def apply(work: Work) -> None:

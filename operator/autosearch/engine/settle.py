@@ -12,6 +12,7 @@ from autosearch.engine import doomed
 from autosearch.engine.advice import advice
 from autosearch.engine.names import attempt_id
 from autosearch.engine.snapshot import Run
+from autosearch.engine.timeouts import AFTER_REPORT, hangs
 from autosearch.engine.work import Work, attempt_number, new_attempt, open_attempt, with_attempt, with_end
 
 # Exit codes that another attempt would only repeat: wrong usage, not executable, not found.
@@ -25,7 +26,7 @@ def apply(work: Work) -> None:
     ended: list[tuple[Trial, Run | None]] = []
     for trial in work.unfinished():
         run = work.run_of(trial)
-        if run is not None and run.alive:
+        if run is not None and run.alive and not hangs(run, work.now):
             _seen(work, trial, run)
         elif run is not None or open_attempt(trial.status):
             ended.append((trial, run))
@@ -92,6 +93,8 @@ def _succeed(work: Work, trial: Trial, attempt: Attempt, run: Run) -> None:
     )
     # A crash in interpreter shutdown must not waste a GPU day; the code is kept for those who look.
     note = f"; its process then ended with exit code {run.exit_code}" if run.exit_code else ""
+    if run.alive:
+        note = f"; it did not end within {AFTER_REPORT.seconds} s after its report, and was ended"
     _finish(work, trial, status, "Succeeded", "Complete", "Reported", f"{_value_text(work, report.value)}{note}")
 
 

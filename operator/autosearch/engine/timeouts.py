@@ -5,6 +5,7 @@ Owns: the limits on a single run. The reason is on record before the run is ende
 
 from datetime import datetime, timedelta
 
+from autosearch.engine.snapshot import Run
 from autosearch.engine.work import Work
 
 AFTER_REPORT = timedelta(seconds=60)
@@ -18,17 +19,19 @@ def apply(work: Work) -> None:
         if run is None or not run.alive or run.stopping:
             continue
         if run.report is not None:
-            due, reason = (run.reported or work.now) + AFTER_REPORT, "HungAfterReport"
+            work.wake((run.reported or work.now) + AFTER_REPORT)
         elif limit is not None and run.started is not None:
-            due, reason = run.started + timedelta(seconds=limit), "TimedOut"
-        else:
-            continue
-        if _is_due(work, due):
-            work.stop(trial, run, reason)
+            due = run.started + timedelta(seconds=limit)
+            if work.now >= due:
+                work.stop(trial, run, "TimedOut")
+            else:
+                work.wake(due)
 
 
-def _is_due(work: Work, due: datetime) -> bool:
-    if work.now >= due:
-        return True
-    work.wake(due)
-    return False
+def hangs(run: Run, now: datetime) -> bool:
+    """Say whether a run is still alive long after its final report, and nobody has told it to end.
+
+    Its result is put on record before it is ended: what is known of the report may be lost with the run.
+    """
+    told = run.reported if run.report is not None else None
+    return run.alive and not run.stopping and told is not None and now >= told + AFTER_REPORT

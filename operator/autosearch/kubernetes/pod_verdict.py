@@ -45,7 +45,10 @@ def verdict_of(pod: Json) -> Heard:
 def words_of(message: str) -> str:
     """Give a termination message for people: one of ours is JSON."""
     verdict = Verdict.from_json(message) if message else None
-    return str(verdict.message or verdict.refusal) if verdict is not None else message
+    # A script's own last line may be JSON too, and have a `message`.
+    if verdict is None or verdict.to_json() != message.strip():
+        return message
+    return str(verdict.message or verdict.refusal)
 
 
 def _verdicts(pod: Json) -> Iterator[Heard]:

@@ -111,10 +111,14 @@ class Verdict:
 
     @classmethod
     def from_json(cls, text: str) -> Verdict | None:
-        """Read a termination message; None if it is not one of a sidecar's."""
+        """Read a termination message; None if it is not one of a sidecar's.
+
+        Fields that are not known are passed over: a newer sidecar may have written some, and its report counts.
+        """
         try:
             found = json.loads(text)
-            return cls(**found) if isinstance(found, dict) else None
+            known = {name: found[name] for name in cls.__dataclass_fields__ if name in found}
+            return cls(**known) if known or found == {} else None
         except (ValueError, TypeError):
             return None
 

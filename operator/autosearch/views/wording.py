@@ -33,7 +33,6 @@ REASON_WORDS = {
     "CommandNotFound": "the command was not found",
     "OOMKilled": "out of memory",
     "TimedOut": "took too long",
-    "HungAfterReport": "did not end after its report",
     "EarlyStopped": "stopped early",
     "SearchEnded": "the search ended",
     "Suspended": "suspended",
