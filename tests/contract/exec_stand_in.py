@@ -146,6 +146,16 @@ class StandIn:
         process = await asyncio.create_subprocess_exec(
             *self.shell, "-c", script, *words[3:], stdin=-1, stdout=-1, stderr=-1, env=dict(os.environ)
         )
+        try:
+            await self._converse(socket, process)
+        finally:
+            # Where the client or the test has gone, the command goes too, and so do its pipes.
+            if process.returncode is None:
+                process.kill()
+            process._transport.close()
+            await process.wait()
+
+    async def _converse(self, socket, process):
         pumps = [asyncio.create_task(pump(socket, n, s)) for n, s in ((1, process.stdout), (2, process.stderr))]
         feeder = asyncio.create_task(self._feed(socket, process))
         await asyncio.wait([feeder, asyncio.ensure_future(asyncio.gather(*pumps))], return_when="FIRST_COMPLETED")

@@ -180,6 +180,7 @@ def test_worker_dies_with_the_runner(tmp_path: Path) -> None:
     program = f"""
 import sys, time
 from pathlib import Path
+from autosearch.proposing import proposer
 start = proposer._PROGRAM.split("from autosearch.search")[0]
 slow = start + "import time; print('working', flush=True); time.sleep(60)"
 p = proposer.Proposer(Path({str(tmp_path / "log")!r}), program=slow)

@@ -315,7 +315,7 @@ def test_strays_of_an_earlier_runner_are_ended(token: str) -> None:
 
 
 def test_supervisor_loads_the_standard_library_alone() -> None:
-    """The supervisor stays small: nothing of AutoSearch but itself and its two neighbours is imported for it."""
+    """The supervisor stays small: nothing of AutoSearch but itself and its three neighbours is imported for it."""
     package = Path(sys.modules["autosearch"].__file__ or "").parents[1]
     program = "import sys; sys.path.append(sys.argv[1]); import autosearch.local.supervisor; print(*sys.modules)"
     loaded = subprocess.run(
@@ -323,4 +323,5 @@ def test_supervisor_loads_the_standard_library_alone() -> None:
     )
     names = {name for name in loaded.stdout.split() if name.split(".")[0] not in sys.stdlib_module_names}
     ours = {f"autosearch.local.{name}" for name in ("supervisor", "descendants", "copying")}
+    ours |= {"autosearch.proposing", "autosearch.proposing.parent"}
     assert names == {"__main__", "autosearch", "autosearch.local", *ours} - ({"__main__"} - names)
