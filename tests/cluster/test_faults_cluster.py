@@ -98,7 +98,7 @@ def test_only_the_holder_of_the_lease_acts_and_a_frozen_one_writes_nothing_more(
         first = own_operator(own_cluster, tmp_path, searches, first_way.server)
         second = standby(own_cluster, first, "second", second_way.server)
         first.start()
-        first.wait(lambda: lease_of(own_cluster, first)["holderIdentity"] == "operator", "leading")
+        first.wait(lambda: "this replica leads" in first.log.read_text(), "leading")
         second.start()
         try:
             lives = pod_lives(own_cluster, searches.namespace)

@@ -162,6 +162,8 @@ def test_a_result_whose_pod_was_deleted_meanwhile_is_run_again(own_cluster: Cont
     case.operator.start()
     name = case.searches.apply(a_job("lost", {"run-milliseconds": "1500"}, maxTrials=2, parallelTrials=2))
     _wait_phases(case.searches, name, {"Running": 2})
+    # The attempts are on record: without that, nothing would tell of a pod that is gone.
+    case.operator.wait(lambda: all(t.get("status", {}).get("attempts") for t in case.searches.trials(name)), "recorded")
     case.operator.kill()
     _wait_phases(case.searches, name, {"Succeeded": 2})
     gone = min(case.searches.pods(name), key=lambda pod: str(pod["metadata"]["name"]))["metadata"]

@@ -152,8 +152,11 @@ class StandIn:
             # Where the client or the test has gone, the command goes too, and so do its pipes.
             if process.returncode is None:
                 process.kill()
+            process.stdin.transport.abort()
             process._transport.close()
             await process.wait()
+            # A pipe is closed by the loop's next turns.
+            await asyncio.sleep(0.01)
 
     async def _converse(self, socket, process):
         pumps = [asyncio.create_task(pump(socket, n, s)) for n, s in ((1, process.stdout), (2, process.stderr))]
