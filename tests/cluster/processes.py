@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -127,8 +128,14 @@ class Part:
             self._process.wait(seconds)
 
     def freeze(self) -> None:
-        """Stop the program in its tracks: its connections stay open and nothing answers."""
+        """Stop the program in its tracks, all its threads: its connections stay open and nothing answers."""
         os.kill(self.pid, signal.SIGSTOP)
+        while any(state != "T" for state in self._thread_states()):
+            time.sleep(0.005)
+
+    def _thread_states(self) -> list[str]:
+        stats = Path(f"/proc/{self.pid}/task").glob("*/stat")
+        return [stat.read_text().rpartition(")")[2].split()[0] for stat in stats]
 
     def thaw(self) -> None:
         """Let a frozen program go on."""
