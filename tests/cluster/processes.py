@@ -27,16 +27,27 @@ _ROOM = 1 << 30
 _starter = ThreadPoolExecutor(1, thread_name_prefix="starter")
 
 
+# One for each port that was given away: whoever asks meanwhile, in whatever process, gets another one.
+_reservations: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """Give a port of 127.0.0.1 that nobody listens on, from below the range that outgoing connections take theirs."""
+    """Give a port of 127.0.0.1 that nobody listens on, from below the range that outgoing connections take theirs.
+
+    It is reserved among tests for as long as this process lives, since its user listens only later.
+    """
     for _ in range(200):
         port = 20_000 + secrets.randbelow(12_000)
+        reservation = socket.socket(socket.AF_UNIX)
         with socket.socket() as probe:
             try:
+                reservation.bind(f"\0autosearch-test-port-{port}")
                 probe.bind(("127.0.0.1", port))
             except OSError:
+                reservation.close()
                 continue
-            return port
+        _reservations.append(reservation)
+        return port
     raise OSError("no free port between 20000 and 32000 on 127.0.0.1")
 
 
