@@ -44,7 +44,8 @@ from autosearch.search.propose import search_of
 
 JOB_WRITES_EVERY = 1.0
 """Seconds between two writes of a job's status that tell of nothing but numbers."""
-HOUSEKEEPING_EVERY = 1.0
+HOUSEKEEPING_EVERY = 0.25
+_LONGEST_COURTESY = 2.0
 
 
 class Pass:
@@ -82,10 +83,8 @@ class Pass:
         await self._keep_house()
 
     async def _keep_house(self) -> None:
-        """Remove what is not needed any more, once a second at the most: free slots are filled first."""
-        due = self._memory.kept_house_at + HOUSEKEEPING_EVERY
-        if self._around.clock() < due:
-            self.wishes.within(due - self._around.clock())
+        """Remove what is not needed any more, a few times a second at the most: free slots are filled first."""
+        if self._is_early(self._memory.kept_house_at + HOUSEKEEPING_EVERY):
             return
         self._memory.kept_house_at = self._around.clock()
         now = self._around.now()
@@ -173,16 +172,27 @@ class Pass:
 
     async def _write_job(self, status: JobStatus) -> None:
         """Write the job's status; what tells of nothing but numbers waits until the last write is a second old."""
-        old, clock = self._job.status, self._around.clock()
-        due = self._memory.written_at + JOB_WRITES_EVERY
-        if clock < due and not is_urgent(old, status):
-            self.wishes.within(due - clock)
+        old = self._job.status
+        if not is_urgent(old, status) and self._is_early(self._memory.written_at + JOB_WRITES_EVERY):
             return
+        self._memory.written_at = self._around.clock()
         await self._around.writes.status(JOBS, self._job.metadata, old, status)
-        self._memory.written_at = clock
         self._reread_job(status)
         for kind, reason, message in news(old, status):
             self._around.recorder.tell(self._job, kind, reason, message)
+
+    def _is_early(self, due: float) -> bool:
+        """Say whether something that may wait has to, and ask for a pass when it need not any more.
+
+        While a proposal is awaited, a slot is free: what takes long would only keep it so, up to a limit.
+        """
+        clock = self._around.clock()
+        if clock >= due and self._around.proposers.asked(self._uid) is not None:
+            due += _LONGEST_COURTESY
+        if clock < due:
+            self.wishes.within(min(due - clock, JOB_WRITES_EVERY))
+            return True
+        return False
 
     def _reread_job(self, status: JobStatus) -> None:
         """Go on with the job as it is now: a second write in this pass must name the version of the first."""
