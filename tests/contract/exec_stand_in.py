@@ -55,6 +55,7 @@ class StandIn:
 
     def __enter__(self):
         started = threading.Event()
+        self._programs = []
         self._thread = threading.Thread(target=self._serve, args=(started,), daemon=True)
         self._thread.start()
         assert started.wait(10)
@@ -63,6 +64,10 @@ class StandIn:
     def __exit__(self, *error):
         self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join(20)
+        # A handler that was cut off while it waited leaves its command behind.
+        for program in self._programs:
+            program.kill()
+            program.wait()
 
     def _serve(self, started):
         asyncio.run(self._run(started))
@@ -146,6 +151,7 @@ class StandIn:
         process = await asyncio.create_subprocess_exec(
             *self.shell, "-c", script, *words[3:], stdin=-1, stdout=-1, stderr=-1, env=dict(os.environ)
         )
+        self._programs.append(process._transport.get_extra_info("subprocess"))
         try:
             await self._converse(socket, process)
         finally:
