@@ -7,7 +7,8 @@ nobody else's.
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     files = {path: number for number, path in enumerate(sorted({item.path for item in ours}))}
     for item in ours:
         item.add_marker(pytest.mark.xdist_group(f"cluster-{files[item.path] % GROUPS}"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the operator and the searches say where a test has failed: elsewhere there is no second look."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for name, value in getattr(item, "funcargs", {}).items():
+            if isinstance(value, OperatorProcess | Searches):
+                with suppress(OSError):
+                    report.sections.append((name, value.account_of_itself()))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Jobs for the operator's tests, in the form that a user applies, and how their ends are waited for."""
 
+import json
 from typing import Any
 
 from tests.cluster.access import Access
@@ -99,6 +100,12 @@ class Searches:
         """Give a job's trials in their order."""
         items = self._access.request("GET", _TRIALS.format(self.namespace))["items"]
         return sorted((t for t in items if t["spec"]["jobName"] == name), key=lambda t: int(t["spec"]["number"]))
+
+    def account_of_itself(self) -> str:
+        """Give the statuses of all jobs, trials and pods of the namespace, for whom a test has failed."""
+        lists = (_JOBS, _TRIALS, "/api/v1/namespaces/{}/pods")
+        found = (each for path in lists for each in self._access.request("GET", path.format(self.namespace))["items"])
+        return "\n".join(f"{each['metadata']['name']}: {json.dumps(each.get('status'))}" for each in found)
 
     def pods(self, name: str) -> list[Json]:
         """Give a job's pods."""

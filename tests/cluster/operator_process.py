@@ -6,6 +6,7 @@ session watches all of them.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from tests.cluster.processes import Part, free_port
 REPOSITORY = Path(__file__).parents[2]
 CHART = REPOSITORY / "charts" / "autosearch"
 Json = dict[str, Any]
+_NOISE = re.compile(r"#|\w+_(bucket|created)\b|python|process")
 _SKIPPED = ("CustomResourceDefinition", "Deployment", "Secret")
 
 
@@ -79,7 +81,7 @@ class OperatorProcess:
             "identity": name,
             "kubeconfig": str(kubeconfig),
         }
-        command = [sys.executable, "-c", "import sys; from autosearch.cli import main; sys.exit(main())", "operator"]
+        command = [sys.executable, "-P", str(Path(__file__).with_name("operator_main.py"))]
         command += [f"--{flag}={value}" for flag, value in flags.items() if value]
         environment = {
             "PATH": os.environ["PATH"],
@@ -108,6 +110,14 @@ class OperatorProcess:
                 return str(answer.read().decode())
         except OSError:
             return ""
+
+    def account_of_itself(self) -> str:
+        """Give what its tasks wait for, the end of its log, and what it measured, for whom a test has failed."""
+        if self.part.running:
+            os.kill(self.part.pid, signal.SIGUSR1)
+            time.sleep(0.5)
+        measured = (line for line in self.get("/metrics").splitlines() if not _NOISE.match(line))
+        return "\n".join([self.part.tail(250), *measured])
 
     def wait(self, done: Callable[[], bool], what: str, seconds: float = 60) -> None:
         """Wait until something is so; shows the log where it is not in time."""

@@ -63,6 +63,15 @@ def test_figures_and_wording_may_wait(new):
     assert not is_urgent(RUNNING, new)
 
 
+def test_a_cleaner_that_failed_again_is_counted_at_once():
+    """The count is in the condition's reason alone, and the failed cleaner is removed after this write."""
+    once, twice = (
+        RUNNING.replace(conditions=[*RUNNING.conditions, condition("Cleaning", reason=reason)])
+        for reason in ("CleanerFailedOnce", "CleanerFailedTwice")
+    )
+    assert is_urgent(once, twice)
+
+
 def test_the_wording_of_a_decision_on_record_may_wait():
     """Only the decision itself must be written before anything is done."""
     assert not is_urgent(

@@ -28,4 +28,7 @@ def is_urgent(old: JobStatus, new: JobStatus) -> bool:
 def _is_news(old: Condition, new: Condition) -> bool:
     if old.status != new.status:
         return True
-    return new.type == "Progressing" and new.reason in _AT_ONCE and old.reason != new.reason
+    if old.reason == new.reason:
+        return False
+    # How often a cleaner failed is on record here alone: the next one is named after it.
+    return new.type == "Cleaning" or (new.type == "Progressing" and new.reason in _AT_ONCE)
