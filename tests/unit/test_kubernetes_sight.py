@@ -75,7 +75,14 @@ class Lists:
         self.listed = listed
         self.errors = errors
         self.asked = []
+        self.whole = []
         self.during = lambda: None
+
+    async def get(self, resource, name, namespace):
+        for body in self.whole:
+            if (body["metadata"]["name"], body["metadata"]["namespace"]) == (name, namespace):
+                return body
+        raise ApiError(404, "NotFound", "gone")
 
     async def list(self, resource, namespace, *, label_selector, metadata_only):
         assert metadata_only
@@ -147,6 +154,40 @@ def test_what_appears_while_the_list_is_read_is_no_ghost():
 
     assert asyncio.run(world.sweep.sweep(PODS)) == 0
     assert world.cache.pod("new") is not None
+
+
+def test_what_changed_unseen_is_read_and_its_job_looks_again():
+    """A pod whose end no watch told, and one that no watch told of at all, are read whole by the sweep."""
+    ended, new = pod_body(9, phase="Succeeded"), pod_body(8, uid="new")
+    world = World(listed={PODS: [ended, new]})
+    world.client.whole = [ended]
+    world.echoes.wrote(pod_body(9))
+
+    assert asyncio.run(world.sweep.sweep(PODS)) == 2
+    assert world.cache.pod("pod-1")["status"]["phase"] == "Succeeded"
+    assert world.wanted.count(JOB_UID) >= 1
+    assert world.echoes.age() == 0
+
+
+def test_what_changes_while_it_is_listed_is_told_by_its_event():
+    """A change whose event is on its way is not read once more."""
+    world = World(listed={PODS: [pod_body(9)]})
+
+    async def run():
+        asyncio.get_running_loop().call_later(0.005, world.cache.apply, PODS, pod_body(9))
+        return await world.sweep.sweep(PODS)
+
+    assert asyncio.run(run()) == 0
+    assert world.wanted == []
+
+
+def test_what_is_gone_before_it_is_read_is_left_to_the_next_sweep():
+    """An object that was listed, and does not exist any more, is no error."""
+    world = World(listed={PODS: [pod_body(9)]})
+
+    assert asyncio.run(world.sweep.sweep(PODS)) == 1
+    assert world.cache.version("pod-1") < 9
+    assert world.wanted == []
 
 
 def test_listed_namespaces_alone_are_asked():

@@ -22,7 +22,7 @@ from autosearch.kubernetes.surroundings import Surroundings
 from autosearch.kubernetes.work_queue import WorkQueue
 
 _log = logging.getLogger("autosearch.controller")
-RESYNC = 300.0
+RESYNC = 60.0
 """Seconds after which a job is looked at again though nothing was heard of it."""
 _LEASE_AGAIN = 1.0
 

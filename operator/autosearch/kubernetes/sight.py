@@ -1,12 +1,12 @@
 """Do the watches still show what happens? Two proofs, from end to end.
 
-Owns: the age of the oldest write of ours that no watch has shown yet, and the sweep that finds objects which the
-watches have lost: kopf does not tell of deletions that fell into a gap (research: kopf.md 2.4). It writes nothing.
+Owns: the age of the oldest write of ours that no watch has shown yet, and the sweep that finds what the watches have
+lost: kopf does not tell of deletions that fell into a gap (research: kopf.md 2.4). It writes nothing.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
 from autosearch.kubernetes.cache import Cache, Json
@@ -16,11 +16,12 @@ from autosearch.kubernetes.resources import JOBS, MANAGED_SELECTOR, PODS, TRIALS
 _log = logging.getLogger("autosearch.sight")
 STALE = 30.0
 """Seconds after which an unseen write means that a watch is dead."""
-SWEEP_EVERY = 300.0
+SWEEP_EVERY = 60.0
 _LOOK_EVERY, _SUSPICIOUS = 5.0, 10.0
 _POLL, _POLLS = 0.05, 40
 _RETRY = 0.5
 _EVENTS_LATE = 1.0
+_NOT_FOUND = 404
 _KINDS = (JOBS, TRIALS, PODS)
 
 
@@ -120,23 +121,52 @@ class Sweep:
                 _log.warning("a sweep failed: %s", error)
 
     async def sweep(self, resource: Resource) -> int:
-        """Forget objects that do not exist any more; gives how many. Raises `ApiError`."""
+        """Forget objects that do not exist any more, read anew those that have changed unseen; gives how many.
+
+        Raises:
+            ApiError: if the server does not answer.
+        """
         # Taken before the list: what is created meanwhile is not missed by it.
         known = self._cache.uids(resource)
         listed, _ = await self._list(resource)
-        ghosts = known - listed.keys()
-        if ghosts:
-            # What has gone this very moment is told of by its event, with the last state, which may hold a result.
+        ghosts, unseen = known - listed.keys(), self._unseen(listed)
+        if ghosts or unseen:
+            # What has happened this very moment is told of by its event, a deletion with the last state, which may
+            # hold a result.
             await asyncio.sleep(_EVENTS_LATE)
             ghosts &= self._cache.uids(resource)
+            unseen &= self._unseen(listed)
         for uid in ghosts:
             self._echoes.forget(uid)
-            job_uid = self._cache.remove(resource, uid)
-            if job_uid is not None:
-                self._wanted(job_uid)
-        if ghosts:
-            _log.warning("%d %s were gone without an event", len(ghosts), resource.plural)
-        return len(ghosts)
+            self._want(self._cache.remove(resource, uid))
+        for uid in unseen:
+            await self._read(resource, listed[uid])
+        if ghosts or unseen:
+            _log.warning("%s without an event: %d gone, %d changed", resource.plural, len(ghosts), len(unseen))
+        return len(ghosts) + len(unseen)
+
+    def _unseen(self, listed: Mapping[str, Json]) -> set[str]:
+        """Give the objects of which the cache has an older state than the list, or none."""
+        return {
+            uid
+            for uid, metadata in listed.items()
+            if self._cache.version(uid) < int(metadata["resourceVersion"]) and not self._cache.is_departed(uid)
+        }
+
+    async def _read(self, resource: Resource, metadata: Json) -> None:
+        """Read an object whole; one that is gone by now is the next sweep's."""
+        try:
+            body = await self._client.get(resource, metadata["name"], metadata["namespace"])
+        except ApiError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            return
+        self._echoes.seen(body)
+        self._want(self._cache.apply(resource, body))
+
+    def _want(self, job_uid: str | None) -> None:
+        if job_uid is not None:
+            self._wanted(job_uid)
 
     async def _list(self, resource: Resource) -> tuple[dict[str, Json], str]:
         selector = MANAGED_SELECTOR if resource is PODS else ""
