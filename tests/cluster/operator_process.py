@@ -87,6 +87,7 @@ class OperatorProcess:
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(REPOSITORY / "operator"),
             "HOME": str(self._folder),
+            "TMPDIR": str(self._folder),
         }
         self.part = Part(name, command, self.log, environment)
 

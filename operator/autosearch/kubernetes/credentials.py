@@ -44,7 +44,7 @@ def in_cluster(environment: dict[str, str], account: Path = _ACCOUNT) -> Credent
         return None
     return Credentials(
         f"https://{f'[{host}]' if ':' in host else host}:{port}",
-        ssl.create_default_context(cafile=str(account / "ca.crt")),
+        _trusting(str(account / "ca.crt")),
         lambda: (account / "token").read_text().strip(),
         (account / "namespace").read_text().strip(),
     )
@@ -77,11 +77,19 @@ def from_kubeconfig(path: str | None = None, context: str | None = None) -> Cred
     return Credentials(configuration.host, _tls(configuration), _token_of(configuration), namespace)
 
 
+def _trusting(authorities: str | None) -> ssl.SSLContext:
+    """Trust a file's authorities, or the system's, as kubectl does."""
+    context = ssl.create_default_context(cafile=authorities)
+    # Python 3.13 began to refuse authorities without a key usage or key identifier: many a cluster has such a one.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
+
+
 def _tls(configuration: object) -> ssl.SSLContext | None:
     host = str(getattr(configuration, "host", ""))
     if not host.startswith("https"):
         return None
-    context = ssl.create_default_context(cafile=getattr(configuration, "ssl_ca_cert", None))
+    context = _trusting(getattr(configuration, "ssl_ca_cert", None))
     if not getattr(configuration, "verify_ssl", True):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

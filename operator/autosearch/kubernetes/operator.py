@@ -14,7 +14,7 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import kopf
 
@@ -84,6 +84,8 @@ class Operator:
             kopf.operator(
                 registry=source.registry(self._credentials),
                 standalone=True,
+                # Its own guess needs a user with a name, and the image's is a bare number.
+                identity=cast("Any", self._options.identity),
                 clusterwide=not self._options.namespaces,
                 namespaces=self._options.namespaces,
                 stop_flag=stopping,

@@ -67,7 +67,9 @@ def _request(keys: Path, name: str, subject: str, *extensions: str) -> None:
     """Make a key and its certificate: the authority's own one for `ca`, otherwise one that the authority signs."""
     command = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", _DAYS]
     command += ["-subj", subject, "-keyout", str(keys / f"{name}.key"), "-out", str(keys / f"{name}.crt")]
-    if name != "ca":
+    if name == "ca":
+        command += ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+    else:
         command += ["-CA", str(keys / "ca.crt"), "-CAkey", str(keys / "ca.key")]
         for each in ("basicConstraints=critical,CA:FALSE", *extensions):
             command += ["-addext", each]
