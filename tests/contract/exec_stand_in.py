@@ -158,7 +158,8 @@ class StandIn:
             # Where the client or the test has gone, the command goes too, and so do its pipes.
             if process.returncode is None:
                 process.kill()
-            process.stdin.transport.abort()
+            if not process.stdin.is_closing():
+                process.stdin.transport.abort()
             process._transport.close()
             await process.wait()
             # A pipe is closed by the loop's next turns.
@@ -172,6 +173,8 @@ class StandIn:
         await asyncio.gather(*pumps, return_exceptions=True)
         if not socket.closed:
             await socket.send_bytes(bytes([STATUS]) + json.dumps(status_of(code)).encode())
+            # Closed with data of the client's unread, the connection is reset, and the status lost on its way.
+            await asyncio.sleep(0.1)
             await socket.close()
         feeder.cancel()
 

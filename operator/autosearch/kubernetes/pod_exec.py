@@ -69,6 +69,10 @@ class Command:
     async def write(self, data: bytes) -> None:
         """Send bytes to the command's standard input; raises `CommandError` if it has ended."""
         for start in range(0, len(data), PIECE):
+            if self._status is not None:
+                # What is still sent would make the server reset the connection.
+                await self._finished()
+                raise CommandError("the command in the container ended early", 0, self.said)
             try:
                 async with asyncio.timeout(_STALLED):
                     await self._socket.send_bytes(bytes([_STDIN]) + data[start : start + PIECE])
