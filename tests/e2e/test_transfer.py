@@ -117,7 +117,7 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site():
+def site(installed):
     """A namespace of the cluster's; without a cluster all is skipped, and fails under CI=true."""
     kubeconfig = os.environ.get("KUBECONFIG", "")
     if not kubeconfig:
