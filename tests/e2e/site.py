@@ -41,7 +41,7 @@ class Site:
 
     def close(self) -> None:
         """Ask for the removal of all of it; does not wait."""
-        self.access.kubectl("delete", "namespace", self.namespace, "--wait=false")
+        self.access.kubectl("delete", "namespace", self.namespace, "--wait=false", "--ignore-not-found")
         self.access.kubectl("delete", "pv", "-l", f"e2e={self.namespace}", "--wait=false")
 
     def claim(self, name: str) -> None:
