@@ -31,8 +31,7 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     (r"No space left on device", "the disk is full: free space where the trial writes"),
     (
         r"Permission denied",
-        "the trial may not write or execute there: check `fsGroup`, and the owner and mode of the volume's root, which the "
-        "search's folder gets",
+        "the trial may not write or execute there: check `fsGroup`, the owner and the mode of the volume's root",
     ),
     (r"CUDA out of memory", "the GPU's memory does not hold the model: search smaller batch sizes"),
 )
