@@ -17,7 +17,7 @@ class World:
         self.cache = Cache()
         self.wanted, self.seen, self.ended = [], [], []
         self.source = EventSource(
-            self.cache, self.wanted.append, lambda _, body: self.seen.append(body), self.ended.append
+            self.cache, self.wanted.append, lambda body, gone: self.seen.append((body, gone)), self.ended.append
         )
         for resource, body in ((JOBS, job_body()), (TRIALS, trial_body()), (PODS, pod_body())):
             self.source.take(resource, None, body)

@@ -52,6 +52,15 @@ def test_an_echo_is_the_version_that_was_written_or_a_newer_one():
     assert echoes.age() == 0
 
 
+def test_a_deletion_ends_the_waiting():
+    """Whatever version of an object was written, no watch shows more of it than its deletion."""
+    echoes = Echoes(clock := Clock())
+    echoes.wrote(written(version=5))
+    clock.now += 2
+    echoes.seen(written(version=4), gone=True)
+    assert echoes.age() == 0
+
+
 def test_nothing_is_awaited_of_what_is_gone():
     """An object that was deleted before a watch showed our write does not make the watch a dead one."""
     clock = Clock()

@@ -139,6 +139,25 @@ def test_what_is_gone_is_forgotten(get):
     assert TRIAL_UID not in world.awaited(), "its echo may have gone with it, and the sweep would not find it missing"
 
 
+def test_what_a_watch_has_shown_gone_is_not_awaited():
+    """The event of a deletion may overtake its answer, which shows the pod once more: no watch will."""
+    world = World()
+
+    class Overtaken(Client):
+        def __getattr__(self, verb):
+            async def call(*_arguments, **_words):
+                world.cache.remove(PODS, "pod-1", pod_body(7))
+                return {**pod_body(7), "kind": "Pod"}
+
+            return call
+
+    writes = Writes(Overtaken(), world.cache, world.echoes)
+    asyncio.run(writes.delete(PODS, "it", "team", "pod-1"))
+
+    assert world.awaited() == set()
+    assert world.cache.pod("pod-1") is None
+
+
 def test_other_errors_change_nothing():
     """After a server that could not be reached the cache is as before."""
     world = World(patch=ApiError(0, "Unreachable", "away"))

@@ -118,7 +118,7 @@ class Cache:
         self._departed.get((namespace, job_name), {}).pop(uid, None)
 
     def is_departed(self, uid: str) -> bool:
-        """Say whether a pod is gone."""
+        """Say whether an object is gone."""
         return uid in self._tombstones
 
     def uids(self, resource: Resource) -> set[str]:

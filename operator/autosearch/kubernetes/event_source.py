@@ -17,7 +17,7 @@ from autosearch.kubernetes.credentials import Credentials
 from autosearch.kubernetes.resources import JOBS, MANAGED_SELECTOR, PODS, TRIALS, Resource
 from autosearch.kubernetes.view import is_same_run
 
-Seen = Callable[[Resource, Json], None]
+Seen = Callable[[Json, bool], None]
 _RESOURCES = (JOBS, TRIALS, PODS)
 
 
@@ -58,7 +58,7 @@ class EventSource:
 
         Args:
             wanted: told the uid of a job for which something has changed.
-            seen: told each object of each event, for the staleness probe and the sweep.
+            seen: told each object of each event, and whether it is gone, for the staleness probe.
             ended: told the uid of the job when one of its pods is seen finished for the first time.
         """
         self._cache = cache
@@ -70,7 +70,7 @@ class EventSource:
     def take(self, resource: Resource, kind: str | None, body: Json) -> None:
         """Take one event; kind None: the object was listed."""
         uid = body["metadata"]["uid"]
-        self._seen(resource, body)
+        self._seen(body, kind == "DELETED")
         if kind == "DELETED":
             job_uid = self._cache.remove(resource, uid, body)
         else:

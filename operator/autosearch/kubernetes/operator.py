@@ -79,7 +79,7 @@ class Operator:
     async def _run(self, stack: AsyncExitStack) -> None:
         await self._prepare(stack)
         stopping, ready = asyncio.Event(), asyncio.Event()
-        source = EventSource(self._cache, self._queue.add, self._see, self._metrics.pod_ended)
+        source = EventSource(self._cache, self._queue.add, self._echoes.seen, self._metrics.pod_ended)
         watching = asyncio.create_task(
             kopf.operator(
                 registry=source.registry(self._credentials),
@@ -227,9 +227,6 @@ class Operator:
 
     def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(work, name=name))
-
-    def _see(self, _resource: object, body: dict[str, Any]) -> None:
-        self._echoes.seen(body)
 
     def _job(self, uid: str) -> Any:
         return self._controller.job(uid)

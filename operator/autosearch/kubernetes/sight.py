@@ -46,11 +46,11 @@ class Echoes:
         _, since = self._awaited.get(uid, (0, self._clock()))
         self._awaited[uid] = (version, since)
 
-    def seen(self, body: Json) -> None:
-        """Take what a watch has shown."""
+    def seen(self, body: Json, gone: bool = False) -> None:
+        """Take what a watch has shown; nothing can come after an object is gone."""
         metadata = body["metadata"]
         awaited = self._awaited.get(metadata["uid"])
-        if awaited is not None and int(metadata["resourceVersion"]) >= awaited[0]:
+        if awaited is not None and (gone or int(metadata["resourceVersion"]) >= awaited[0]):
             del self._awaited[metadata["uid"]]
 
     def forget(self, uid: str) -> None:

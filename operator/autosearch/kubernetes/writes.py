@@ -109,7 +109,10 @@ class Writes:
         self._echoes.forget(uid)
 
     def _believe(self, resource: Resource, answer: Json) -> None:
-        if self._cache.version(answer["metadata"]["uid"]) < int(answer["metadata"]["resourceVersion"]):
+        uid = answer["metadata"]["uid"]
+        # The event of its deletion may have overtaken the answer: then no other one will come.
+        is_news = self._cache.version(uid) < int(answer["metadata"]["resourceVersion"])
+        if is_news and not self._cache.is_departed(uid):
             self._cache.apply(resource, answer)
             self._echoes.wrote(answer)
 
