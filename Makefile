@@ -55,18 +55,25 @@ install: $(DEV)  ## everything that development needs, into .venv
 demo: $(DEMO)  ## two real searches on this machine, into ./demo-output (KEEP=1 goes on with what is there)
 	@PATH="$(abspath $(BIN)):$$PATH" KEEP="$(KEEP)" examples/demo.sh demo-output
 
+.PHONY: demo-cluster
+demo-cluster: $(DEV)  ## two searches in real pods, on a node made for it; ./demo-output-cluster (KEEP=1 leaves the node up)
+	@PATH="$(abspath $(BIN)):$$PATH" KEEP="$(KEEP)" examples/demo_cluster.sh demo-output-cluster
+
 .PHONY: test
 test: $(DEV)  ## all tests, with the coverage gate (TESTS=tests/unit: some, without the gate)
 	@tools/install_chromium.sh
 	if [ "$(TESTS)" != tests ]; then exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS); fi
-	# The control plane's programs are built, if they are not there, beside the tests that do without them.
-	PYTHON="$(PYTHON)" tools/kubernetes/build.sh > $(VENV)/kubernetes-tools & builder=$$!
-	trap 'kill $$builder 2> /dev/null || true' EXIT
-	rm -f .coverage .coverage.*
+	# Beside the tests that do without a cluster: its programs are built, if they are not there, then its tests run.
+	rm -f .coverage .coverage.* $(VENV)/cluster-tests.log
+	set -m
+	{ PYTHON="$(PYTHON)" tools/kubernetes/build.sh > $(VENV)/kubernetes-tools && \
+		$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/cluster > $(VENV)/cluster-tests.log 2>&1; } & cluster=$$!
+	trap 'kill -- -$$cluster 2> /dev/null || true' EXIT
 	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report= --ignore=tests/cluster tests
 	$(BIN)/python tools/coverage_gate.py
-	wait $$builder
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/cluster
+	echo "the tests on a control plane go on; their output:"
+	tail -n +1 -F --pid=$$cluster $(VENV)/cluster-tests.log 2> /dev/null || true
+	wait $$cluster
 
 .PHONY: kubernetes-tools
 kubernetes-tools: $(UV)  ## etcd, kube-apiserver and the rest for tests/cluster, built once; prints their folder
@@ -80,13 +87,26 @@ cluster-down:  ## end it; nothing is left of it
 	@tools/cluster/cluster down
 
 .PHONY: e2e
-e2e: $(DEV)  ## tests on a real node; KUBECONFIG=... runs them on a cluster of yours
-	@if [ -n "$${KUBECONFIG:-}" ]; then exec $(BIN)/python -m pytest tests/e2e; fi
-	$(BIN)/python -m pytest tests/e2e/test_node.py
+e2e: $(DEV)  ## tests on a real node; KUBECONFIG=... IMAGE=... runs them on a cluster of yours
+	@python="$(abspath $(BIN))/python" code=0
+	# KEEP: what the first run has installed is used and removed by the second, which stops parts of the cluster.
+	on_cluster() {
+		KEEP=1 "$$@" "$$python" -m pytest -n $(WORKERS) --dist loadfile -m "not alone" tests/e2e || code=1
+		"$$@" "$$python" -m pytest -m alone tests/e2e || code=1
+	}
+	if [ -n "$${KUBECONFIG:-}" ]; then
+		on_cluster env
+		exit $$code
+	fi
+	"$$python" -m pytest tests/e2e/test_node.py || code=1
 	trap 'tools/cluster/cluster down' EXIT
 	tools/cluster/cluster up
-	for image in python sklearn operator; do tools/cluster/cluster load-image "$$(tools/cluster/image $$image)"; done
-	tools/cluster/cluster exec "$(abspath $(BIN))/python" -m pytest tests/e2e --ignore=tests/e2e/test_node.py
+	for image in python sklearn torch operator; do
+		archive=$$(tools/cluster/image $$image)
+		tools/cluster/cluster load-image "$$archive"
+	done
+	on_cluster tools/cluster/cluster exec
+	exit $$code
 
 .PHONY: lint
 lint: $(DEV)  ## style, layers
@@ -124,11 +144,25 @@ bench: $(DEV)  ## the numbers of the design: each benchmark prints its figures
 	done
 	exit $$failed
 
+.PHONY: bench-cluster
+bench-cluster: $(DEV)  ## how long a GPU is idle between trials, in real pods; KUBECONFIG=... where AutoSearch is installed
+	@measure="$(abspath $(BIN))/python benchmarks/cluster/gpu_idle.py"
+	if [ -n "$${KUBECONFIG:-}" ]; then exec $$measure; fi
+	trap 'tools/cluster/cluster down' EXIT
+	tools/cluster/cluster up
+	for image in python operator; do
+		archive=$$(tools/cluster/image $$image)
+		tools/cluster/cluster load-image "$$archive"
+	done
+	tools/cluster/cluster exec "$(abspath $(BIN))/helm" upgrade --install autosearch charts/autosearch \
+		--namespace autosearch-system --create-namespace --wait > /dev/null
+	tools/cluster/cluster exec $$measure
+
 .PHONY: lock
 lock: $(UV)  ## resolve the dependencies anew (UPGRADE=1 takes the newest)
 	@tools/lock.sh $(UV) $(if $(UPGRADE),--upgrade,)
 
 .PHONY: clean
 clean:  ## remove all that was made here, .venv included
-	@rm -rf $(VENV) demo-output build dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) demo-output demo-output-cluster build dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
