@@ -90,15 +90,16 @@ cluster-down:  ## end it; nothing is left of it
 e2e: $(DEV)  ## tests on a real node; KUBECONFIG=... IMAGE=... runs them on a cluster of yours
 	@python="$(abspath $(BIN))/python" code=0
 	# KEEP: what the first run has installed is used and removed by the second, which stops parts of the cluster.
+	here=(tests/e2e/test_node.py tests/e2e/test_framework_examples.py)
 	on_cluster() {
-		KEEP=1 "$$@" "$$python" -m pytest -n $(WORKERS) --dist loadfile -m "not alone" tests/e2e || code=1
-		"$$@" "$$python" -m pytest -m alone tests/e2e || code=1
+		KEEP=1 "$$@" "$$python" -m pytest -n $(WORKERS) --dist loadfile -m "not alone" $${here[@]/#/--ignore=} tests/e2e || code=1
+		"$$@" "$$python" -m pytest -m alone $${here[@]/#/--ignore=} tests/e2e || code=1
 	}
 	if [ -n "$${KUBECONFIG:-}" ]; then
 		on_cluster env
 		exit $$code
 	fi
-	"$$python" -m pytest tests/e2e/test_node.py || code=1
+	"$$python" -m pytest "$${here[@]}" || code=1
 	trap 'tools/cluster/cluster down' EXIT
 	tools/cluster/cluster up
 	for image in python sklearn torch operator; do

@@ -8,9 +8,8 @@ whether to repeat a write, but for an answer 429, which says that nothing was do
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from time import monotonic
-from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
@@ -83,9 +82,7 @@ class Client:
         self._session = aiohttp.ClientSession(connector=connector, read_bufsize=1 << 20)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         assert self._session is not None
         await self._session.close()
 
@@ -186,10 +183,15 @@ class Client:
         pending = b""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._limit)
         async with self._answer("GET", path, params=params, timeout=timeout) as response:
-            async for chunk in response.content.iter_any():
-                *lines, pending = (pending + chunk).split(b"\n")
-                for line in lines:
-                    yield line.decode("utf-8", "replace")
+            try:
+                async for chunk in response.content.iter_any():
+                    *lines, pending = (pending + chunk).split(b"\n")
+                    for line in lines:
+                        yield line.decode("utf-8", "replace")
+            finally:
+                # Left early: TLS would wait for the server's farewell, beyond the end of a command's loop.
+                if (held := response.connection) is not None and held.transport is not None:
+                    held.transport.abort()
         if pending:
             yield pending.decode("utf-8", "replace")
 
@@ -285,14 +287,12 @@ def _selectors(label_selector: str, field_selector: str) -> dict[str, str]:
 
 async def _refusal(response: aiohttp.ClientResponse) -> ApiError:
     text = (await response.read()).decode("utf-8", "replace")
-    try:
+    said: object = None
+    with suppress(ValueError):
         said = json.loads(text)
-    except ValueError:
-        said = {}
-    if not isinstance(said, dict):
-        said = {}
+    told = said if isinstance(said, dict) else {}
     wait = response.headers.get("Retry-After", "")
-    return _error_of(response.status, {"message": text[:500], **said}, float(wait) if wait.isdigit() else None)
+    return _error_of(response.status, {"message": text[:500], **told}, float(wait) if wait.isdigit() else None)
 
 
 def _error_of(status: int, said: Json, retry_after: float | None) -> ApiError:
