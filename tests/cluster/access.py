@@ -208,7 +208,7 @@ class Access:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.server}{path}", data, headers, method=method)  # noqa: S310 - our own server
         try:
-            with urllib.request.urlopen(request, context=self.trust(), timeout=30) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, context=self.trust(), timeout=30) as answer:  # noqa: S310 - our own server
                 return str(answer.read().decode())
         except urllib.error.HTTPError as error:
             with error:

@@ -135,7 +135,7 @@ class PodLives:
         path = f"/api/v1/namespaces/{namespace}/pods?watch=1&timeoutSeconds=300"
         headers = {"Authorization": f"Bearer {access.admin_token}"}
         request = urllib.request.Request(f"{access.server}{path}", headers=headers)  # noqa: S310 - our own server
-        with suppress(OSError), urllib.request.urlopen(request, context=access.trust()) as answer:  # noqa: S310
+        with suppress(OSError), urllib.request.urlopen(request, context=access.trust()) as answer:  # noqa: S310 - our own server
             self.started.set()
             while line := answer.readline():
                 event = json.loads(line)

@@ -30,7 +30,7 @@ def test_a_pod_deleted_by_hand(searches, cluster):
     uids = []
     for attempt in ("0-0", "0-0-r1"):
         selector = f"autosearch.dev/attempt={attempt}"
-        running = lambda found: found["items"] and found["items"][0]["status"]["phase"] == "Running"  # noqa: E731
+        running = lambda found: found["items"] and found["items"][0]["status"]["phase"] == "Running"  # noqa: E731 - one use
         pod = cluster.wait_for(f"{pods_path(searches)}?labelSelector={selector}", running)["items"][0]
         uids.append(pod["metadata"]["uid"])
         grace = {"gracePeriodSeconds": 0} if attempt == "0-0-r1" else {}

@@ -145,7 +145,7 @@ def test_the_player_plays_by_a_script(cluster, namespace):
         async with cluster.client() as client:
             task = asyncio.create_task(Player(client, namespace).run(script))
             found = await asyncio.to_thread(run_pod, cluster, namespace, reported)
-            running = lambda pod: pod["status"]["phase"] == "Running"  # noqa: E731
+            running = lambda pod: pod["status"]["phase"] == "Running"  # noqa: E731 - one use
             await asyncio.to_thread(wait_pod, cluster, namespace, deleted, running)
             await Player(client, namespace).take_back("deleted")
             await asyncio.to_thread(cluster.wait_gone, path_of(namespace, deleted))

@@ -164,7 +164,7 @@ def test_address_of_the_best_model_is_the_engines(
     write = State.write_job
 
     def watched(self: State, *arguments: object, **options: object) -> None:
-        write(self, *arguments, **options)  # type: ignore[arg-type]
+        write(self, *arguments, **options)  # type: ignore[arg-type]  # any options
         seen.append(self.job)
 
     monkeypatch.setattr(State, "write_job", watched)

@@ -42,7 +42,7 @@ def proposer_of(tmp_path: Path) -> Iterator[Callable[..., Proposer]]:
     made: list[Proposer] = []
 
     def make(**options: object) -> Proposer:
-        made.append(Proposer(tmp_path / "algorithm.log", **options))  # type: ignore[arg-type]
+        made.append(Proposer(tmp_path / "algorithm.log", **options))  # type: ignore[arg-type]  # any options
         return made[-1]
 
     yield make

@@ -61,9 +61,9 @@ def from_kubeconfig(path: str | None = None, context: str | None = None) -> Cred
         EnvironmentFaultError: if there is none, it cannot be read, or has no such context.
     """
     # Slow to import, and not in the operator's image, which has no use for it.
-    from kubernetes.client.configuration import Configuration  # noqa: PLC0415
-    from kubernetes.config import ConfigException  # noqa: PLC0415
-    from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger  # noqa: PLC0415
+    from kubernetes.client.configuration import Configuration  # noqa: PLC0415 - see above
+    from kubernetes.config import ConfigException  # noqa: PLC0415 - see above
+    from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger  # noqa: PLC0415 - see above
 
     configuration = Configuration()
     try:

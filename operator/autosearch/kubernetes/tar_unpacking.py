@@ -97,7 +97,7 @@ class Unpacking:
         self._padding = -info.size % _BLOCK
         if info.type in _SAID_BEFORE:
             if info.size > _LONGEST_WORDS:
-                raise tarfile.InvalidHeaderError("a name is too long")  # type: ignore[attr-defined, unused-ignore]
+                raise tarfile.InvalidHeaderError("a name is too long")  # type: ignore[attr-defined, unused-ignore]  # not in all stubs
             self._words = (info.type, info.size)
             return True
         self._begin(info)
