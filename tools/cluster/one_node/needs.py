@@ -49,13 +49,22 @@ def install(packages: dict[str, str]) -> None:
     command = ["apt-get", "install", "--yes", "--no-install-recommends", *wanted]
     if os.environ.get("CLUSTER_APT") != "no" and shutil.which("apt-get", path=SYSTEM_PATH):
         say(f"installing {' '.join(wanted)}")
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "PATH": SYSTEM_PATH}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            say(done.stderr.strip())
+        failed = _apt(command)
+        if failed:
+            # A machine that was made a moment ago has no lists of packages yet, or has old ones.
+            failed = _apt(["apt-get", "update"]) or _apt(command)
+        if failed:
+            say(failed)
     missing = _missing(packages)
     if missing:
         raise ClusterError(f"{', '.join(missing)} not found: install it, on Debian by `{' '.join(command)}`")
+
+
+def _apt(command: list[str]) -> str:
+    """Run it; gives what it complained about if it failed."""
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "PATH": SYSTEM_PATH}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return done.stderr.strip() or f"exit code {done.returncode}" if done.returncode else ""
 
 
 def programs() -> Path:
